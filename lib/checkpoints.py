@@ -1,0 +1,53 @@
+"""Checkpoints in one safetensors file a run, and the points at which they are measured."""
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from .data import to_float
+from .job import whole_file
+from .models import build
+
+
+def save(path, kept, about):
+    """Write `kept`, {epoch: state_dict}, to one file; `about` is a flat dict that describes the run."""
+    tensors = {f"epoch{epoch}/{name}": tensor for epoch, state in kept.items() for name, tensor in state.items()}
+    with whole_file(path) as partial:
+        save_file(tensors, partial, metadata={name: str(value) for name, value in about.items()})
+
+
+def epochs(path):
+    """Return the epochs whose weights the file holds, ascending."""
+    with safe_open(path, framework="pt") as file:
+        return sorted({int(name.split("/")[0].removeprefix("epoch")) for name in file.keys()})  # noqa: SIM118
+
+
+def load_state(path, epoch):
+    """Return the state_dict of `epoch`; no other epoch is read. Raises ValueError where the file lacks it."""
+    prefix = f"epoch{epoch}/"
+    with safe_open(path, framework="pt") as file:
+        names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
+        if not names:
+            raise ValueError(f"{path} holds no checkpoint of epoch {epoch}: delete it and train again")
+        return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
+
+
+def load_model(path, dataset, model, epoch, *, device="cpu"):
+    """Return the network as it was after `epoch`, in evaluation mode, its weights frozen.
+
+    Raises ValueError where the file holds the weights of another model.
+    """
+    network = build(dataset, model)
+    try:
+        network.load_state_dict(load_state(path, epoch))
+    except RuntimeError as error:
+        raise ValueError(f"{path} is not a checkpoint of {model} on {dataset}: delete it and train again") from error
+    return network.to(device).eval().requires_grad_(False)
+
+
+def load_points(path, split, *, device="cpu"):
+    """Return (pixels in [0, 1] (n, channels, h, w), labels (n,), positions in the data set (n,)) of one split."""
+    with np.load(path, allow_pickle=False) as arrays:
+        x, y, index = (arrays[f"{name}_{split}"] for name in ("x", "y", "index"))
+    return to_float(x).to(device), torch.from_numpy(y).long().to(device), index

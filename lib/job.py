@@ -1,0 +1,78 @@
+"""What every job of a workflow needs: a log, progress on the terminal, a device, and files that appear whole."""
+
+import os
+import sys
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+
+TERMINAL_SECONDS = 15  # between two lines of progress of one job: several jobs share the terminal
+_terminal = sys.stderr
+
+
+def log_to(path):
+    """Send standard output and error of this process, its children and C code to the file `path`.
+
+    Line-buffered, so that `tail -f` follows. An exception leaves its traceback in the log and one line, which names
+    the log, on the terminal.
+    """
+    global _terminal
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    _terminal = os.fdopen(os.dup(2), "w", buffering=1)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    sys.stdout.reconfigure(line_buffering=True)
+    sys.excepthook = lambda kind, error, trace: _report(path, kind, error, trace)
+
+
+def progress_bar(total, what, unit):
+    """Return a tqdm bar that writes a line to the terminal now and then, as many jobs may write there at once.
+
+    Besides tqdm's own methods it has `update_to(done, total)`, the form in which the estimators report.
+    """
+    from tqdm import tqdm
+
+    bar = tqdm(
+        total=total,
+        desc=what,
+        unit=unit,
+        file=_terminal,
+        mininterval=TERMINAL_SECONDS,
+        miniters=1,
+        leave=False,
+        bar_format="{desc}: {unit} {n_fmt} of {total_fmt}, {elapsed} so far, {remaining} to go {postfix}\n",
+    )
+    bar.update_to = lambda done, _: bar.update(done - bar.n)
+    return bar
+
+
+def pick_device(name):
+    """Return the torch device for auto, cpu or cuda; ValueError where a GPU is demanded and there is none."""
+    import torch
+
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device: cuda is configured, but torch finds no GPU: set device to auto or cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def whole_file(path):
+    """Yield a temporary path beside `path`; on success it is moved there in one step, on failure removed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _report(path, kind, error, trace):
+    traceback.print_exception(kind, error, trace)
+    first = (str(error).splitlines() or [kind.__name__])[0]
+    print(f"Error: {first} (full log: {path})", file=_terminal)

@@ -1,0 +1,64 @@
+"""The regularised objective of eq. (4): cross-entropy, average-margin term, orthogonality penalty.
+
+    loss = mean_i [ CE(y_i, f(x_i)) - lambda * clip(min_{k != y_i} (w_{y_i} - w_k)^T Phi(x_i), 0, tau) ]
+           + beta * sum_l || W_l W_l^T - I ||_F^2
+
+Standard training has lambda = beta = 0; Lipschitz regularisation (LCR) beta > 0; the average-margin
+regulariser (AMR) both.
+"""
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from .models import linear_layers
+
+
+def feature_margin(logits, bias, y):
+    """Return min_{k != y} (w_y - w_k)^T Phi(x), the margin in feature space (section 4.3), shape (n,).
+
+    logits (n, c) of the last linear layer, bias (c,) of that layer, which stays out of the margin; labels y (n,).
+    """
+    scores = logits - bias  # (n, c), w_k^T Phi
+    own = scores.gather(1, y[:, None]).squeeze(1)
+    others = scores.scatter(1, y[:, None], -torch.inf)
+    return own - others.amax(1)
+
+
+def orthogonality(weight):
+    """Return ||W W^T - I||_F^2 for a matrix W (m, n), computed on the smaller Gram side.
+
+    ||W W^T||_F = ||W^T W||_F, so ||W W^T - I||_F^2 = ||W^T W||_F^2 - 2 ||W||_F^2 + m where that is cheaper.
+    """
+    m, n = weight.shape
+    if m <= n:
+        return (weight @ weight.T - torch.eye(m, dtype=weight.dtype, device=weight.device)).square().sum()
+    return (weight.T @ weight).square().sum() - 2 * weight.square().sum() + m
+
+
+def penalty(model):
+    """Return sum_l ||W_l W_l^T - I||_F^2 over all linear and convolutional layers, the last term of eq. (4)."""
+    return sum(orthogonality(weight) for weight in linear_layers(model))
+
+
+def batch_loss(model, x, y, *, lam=0.0, tau=torch.inf):
+    """Return (mean over the batch of CE - lambda * clipped feature margin, cross-entropy, logits).
+
+    x (n, channels, height, width), y (n,). The cross-entropy and the logits (n, c) come detached, for the curves.
+    """
+    logits = model(x)  # (n, c)
+    entropy = cross_entropy(logits, y)
+    loss = entropy
+    if lam:
+        loss = entropy - lam * feature_margin(logits, model.head.bias, y).clamp(0, tau).mean()
+    return loss, entropy.detach(), logits.detach()
+
+
+@torch.no_grad()
+def retract(model, beta):
+    """Move every weight towards orthonormal rows, in place: W <- (1 + beta) W - beta W W^T W.
+
+    The retraction step of Cisse et al. (2017), section 4.2, taken after an update instead of the penalty.
+    """
+    for weight in linear_layers(model):
+        small = weight @ (weight.T @ weight) if weight.shape[0] > weight.shape[1] else (weight @ weight.T) @ weight
+        weight.mul_(1 + beta).sub_(small, alpha=beta)

@@ -1,0 +1,43 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from lib.job import pick_device, whole_file
+
+
+def test_files_appear_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "folder" / "table.csv"
+    with pytest.raises(RuntimeError), whole_file(target) as path:
+        path.write_text("half")
+        raise RuntimeError
+    assert list(target.parent.iterdir()) == []
+    with whole_file(target) as path:
+        path.write_text("whole")
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_log_holds_everything_and_the_terminal_one_line(tmp_path):
+    script = (
+        "import os\nfrom lib.job import log_to, progress_bar\n"
+        f"log_to({str(tmp_path / 'logs' / 'job.log')!r})\n"
+        "print('from python')\nos.system('echo from a child')\n"
+        "bar = progress_bar(2, 'train', 'epoch')\nbar.update(2)\nbar.close()\n"
+        "raise ValueError('data/x.npz: truncated\\nmore')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    log = (tmp_path / "logs" / "job.log").read_text()
+    assert done.returncode == 1 and done.stdout == ""
+    assert "from python" in log and "from a child" in log and "Traceback" in log
+    assert "Error: data/x.npz: truncated (full log: " in done.stderr
+    assert "Traceback" not in done.stderr and "train: epoch" in done.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_demanded_gpu_that_is_missing_is_named():
+    assert pick_device("auto").type == pick_device("cpu").type == "cpu"
+    with pytest.raises(ValueError, match="finds no GPU"):
+        pick_device("cuda")

@@ -1,0 +1,142 @@
+import pytest
+import torch
+from scipy.stats import kstest
+from torch import nn
+
+from lib.margins import linear_margins, sampled_margins, uniform_ball
+from lib.models import build
+
+
+def linear(c=5, d=12, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.randn((c, d), generator=generator, dtype=torch.float64)
+    bias = torch.randn(c, generator=generator, dtype=torch.float64)
+    x = torch.randn((40, d), generator=generator, dtype=torch.float64)
+    y = torch.randint(c, (40,), generator=generator)
+    return weight, bias, x, y
+
+
+def as_module(weight, bias):
+    layer = nn.Linear(*weight.shape[::-1], dtype=weight.dtype)
+    layer.load_state_dict({"weight": weight, "bias": bias})
+    return nn.Sequential(nn.Flatten(), layer)
+
+
+@pytest.mark.parametrize("c", [2, 5])
+def test_linear_margins_are_bracketed_by_flips(c):
+    weight, bias, x, y = linear(c=c)
+    margins = linear_margins(weight, bias, x, y)
+    logits = x @ weight.T + bias
+    top = logits.argmax(1)
+    assert torch.equal(margins > 0, top == y)
+    for i in range(len(x)):
+        normals = weight[top[i]] - weight  # (c, d), outwards the other way
+        gaps, norms = logits[i, top[i]] - logits[i], normals.norm(dim=1)
+        k = min((k for k in range(c) if k != top[i]), key=lambda k: (gaps[k] / norms[k]).item())
+        towards = -normals[k] / norms[k]
+        for factor, stays in ((0.99, True), (1.01, False)):
+            moved = (x[i] + factor * margins[i].abs() * towards) @ weight.T + bias
+            assert (moved.argmax() == top[i]) == stays
+
+
+def test_linear_margins_do_not_lose_digits():
+    weight, bias, x, y = linear(d=784)
+    torch.testing.assert_close(
+        linear_margins(weight.float(), bias.float(), x.float(), y),
+        linear_margins(weight.float().double(), bias.float().double(), x.float().double(), y),
+        rtol=1e-6, atol=0,
+    )  # fmt: skip
+
+
+def test_no_perturbation_shorter_than_the_margin_flips_a_linear_model():
+    weight, bias, x, y = linear()
+    margins = linear_margins(weight, bias, x, y)
+    top = (x @ weight.T + bias).argmax(1)
+    directions = torch.nn.functional.normalize(
+        torch.randn((500, 12), generator=torch.Generator().manual_seed(3)).double()
+    )
+    for i in range(len(x)):
+        moved = (x[i] + 0.999 * margins[i].abs() * directions) @ weight.T + bias
+        assert (moved.argmax(1) == top[i]).all()
+
+
+def test_sampled_margins_of_a_linear_model_are_exact():
+    weight, bias, x, y = linear()
+    exact = linear_margins(weight, bias, x, y)
+    found = sampled_margins(as_module(weight, bias), x, y, radius=100.0, samples=3)
+    torch.testing.assert_close(found, exact, rtol=1e-6, atol=0)
+    capped = sampled_margins(as_module(weight, bias), x, y, radius=0.2, samples=3)
+    torch.testing.assert_close(capped, exact.clamp(-0.2, 0.2), rtol=1e-6, atol=0)
+
+
+def test_one_hidden_unit_meets_its_closed_form():
+    """f_1 - f_0 = a * relu(w^T x + b) + c: its gradient is a * w where the unit is on, and 0 elsewhere."""
+    w, b, a, c = torch.tensor([[3.0, 4.0]]), torch.tensor([1.0]), 2.0, -1.0
+    model = nn.Sequential(nn.Linear(2, 1), nn.ReLU(), nn.Linear(1, 2))
+    model.load_state_dict(
+        {"0.weight": w, "0.bias": b, "2.weight": torch.tensor([[0.0], [a]]), "2.bias": torch.tensor([0.0, c])}
+    )
+    x = torch.tensor([[1.0, 1.0], [-10.0, -10.0]])
+    found = sampled_margins(model, x, torch.tensor([1, 0]), radius=2.0, samples=64)
+    gap = a * (3 + 4 + 1) + c  # the unit is on in the whole ball around the first point, off around the second
+    assert found[0].item() == pytest.approx(gap / (a * 5), rel=1e-6)
+    assert found[1].item() == 2.0  # no gradient anywhere: only the cap remains
+
+
+def test_mlp_against_brute_force_in_float64():
+    model = build("mnist", "mlp", seed=3).requires_grad_(False)
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.rand((3, 1, 28, 28), generator=generator), torch.tensor([1, 2, 3])
+    found = sampled_margins(model, x, y, radius=1.0, samples=20, generator=torch.Generator().manual_seed(7))
+    seeds = torch.randint(2**62, (3,), generator=torch.Generator().manual_seed(7)).tolist()
+    model.double()
+    for i, seed in enumerate(seeds):
+        deltas = uniform_ball(1024, x[i].shape, 1.0, torch.Generator().manual_seed(seed), like=x)[:20]
+        logits = model(x[i : i + 1].double())[0]
+        top = logits.argmax().item()
+        lipschitz = torch.zeros(10, dtype=torch.float64)
+        for delta in deltas:
+            jacobian = torch.autograd.functional.jacobian(lambda z: model(z[None])[0], (x[i] + delta).double())
+            norms = (jacobian[top] - jacobian).flatten(1).norm(dim=1)
+            lipschitz = torch.maximum(lipschitz, norms)
+        expected = min((logits[top] - logits[k]) / lipschitz[k] for k in range(10) if k != top)
+        assert found[i].abs().item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_samples_do_not_depend_on_the_batch():
+    model = build("mnist", "cnn").requires_grad_(False)
+    x, y = torch.rand((2, 1, 28, 28), generator=torch.Generator().manual_seed(1)), torch.tensor([0, 1])
+    margins = [
+        sampled_margins(model, x, y, samples=45, batch=batch, generator=torch.Generator().manual_seed(2))
+        for batch in (None, 45, 7, 1)
+    ]
+    for other in margins[1:]:
+        torch.testing.assert_close(other, margins[0], rtol=1e-5, atol=0)
+    again = sampled_margins(model, x, y, samples=45, generator=torch.Generator().manual_seed(2))
+    assert torch.equal(again, margins[0])
+
+
+def test_more_samples_never_raise_the_estimate():
+    model = build("mnist", "mlp").requires_grad_(False)
+    x, y = torch.rand((4, 1, 28, 28), generator=torch.Generator().manual_seed(1)), torch.tensor([0, 1, 2, 3])
+    few, more = (
+        sampled_margins(model, x, y, samples=n, generator=torch.Generator().manual_seed(5)).abs() for n in (16, 256)
+    )
+    assert (more <= few * (1 + 1e-6)).all()
+
+
+@pytest.mark.parametrize("d", [1, 3, 784])
+def test_ball_is_uniform(d):
+    points = uniform_ball(4000, (d,), 5.0, torch.Generator().manual_seed(0), like=torch.zeros(1, dtype=torch.float64))
+    radius = points.norm(dim=1)
+    assert radius.max() <= 5.0
+    assert kstest((radius / 5) ** d, "uniform").pvalue > 0.01
+    assert points.mean(0).norm() < 5 * 3 / 4000**0.5
+
+
+@pytest.mark.parametrize(("change", "match"), [({"radius": 0}, "radius"), ({"samples": 0}, "samples")])
+def test_bad_arguments(change, match):
+    with pytest.raises(ValueError, match=match):
+        sampled_margins(build("mnist", "lr"), torch.rand(2, 1, 28, 28), torch.tensor([0, 1]), **change)
+    with pytest.raises(ValueError, match="2 points and y 3 labels"):
+        sampled_margins(build("mnist", "lr"), torch.rand(2, 1, 28, 28), torch.tensor([0, 1, 2]))

@@ -1,0 +1,74 @@
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from lib.models import build, linear_layers
+from lib.objectives import batch_loss, feature_margin, orthogonality, penalty, retract
+
+
+def batch(n=7, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand((n, 1, 28, 28), generator=generator), torch.randint(10, (n,), generator=generator)
+
+
+def test_feature_margin_is_that_of_the_formula():
+    model = build("mnist", "mlp").double()
+    x, y = batch()
+    x = x.double()
+    phi, w = model.features(x), model.head.weight
+    expected = [min((w[y[i]] - w[k]) @ phi[i] for k in range(10) if k != y[i]).item() for i in range(len(x))]
+    found = feature_margin(model(x), model.head.bias, y)
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("shape", [(3, 8), (8, 3), (5, 5), (64, 1)])
+def test_orthogonality_on_both_gram_sides(shape):
+    weight = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    expected = torch.linalg.matrix_norm(weight @ weight.T - torch.eye(len(weight), dtype=torch.float64)) ** 2
+    torch.testing.assert_close(orthogonality(weight), expected)
+
+
+def test_penalty_vanishes_for_orthonormal_rows_only():
+    model = build("mnist", "lr")
+    with torch.no_grad():
+        model.head.weight.copy_(torch.linalg.qr(model.head.weight.T).Q.T)
+    assert penalty(model).item() == pytest.approx(0, abs=1e-9)
+    with torch.no_grad():
+        model.head.weight.mul_(2)
+    assert penalty(model).item() == pytest.approx(10 * 9, rel=1e-5)  # ||4 I - I||^2 for ten rows
+
+
+def test_batch_loss_is_eq_4():
+    model = build("mnist", "mlp")
+    x, y = batch()
+    with torch.no_grad():
+        model.head.weight.mul_(40)  # margins on both sides of 0 and of tau
+    margins = feature_margin(model(x), model.head.bias, y).detach()
+    tau = margins.max().item() / 2
+    assert margins.min() < 0 < tau < margins.max()
+    loss, entropy, logits = batch_loss(model, x, y, lam=0.1, tau=tau)
+    expected = cross_entropy(logits, y) - 0.1 * sum(min(max(m, 0), tau) for m in margins.tolist()) / len(x)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert entropy.item() == pytest.approx(cross_entropy(logits, y).item())
+
+
+def test_bias_of_the_head_stays_out_of_the_margin():
+    model = build("mnist", "lr")
+    x, y = batch()
+    before = feature_margin(model(x), model.head.bias, y)
+    with torch.no_grad():
+        model.head.bias += 100 * torch.rand(10)
+    torch.testing.assert_close(feature_margin(model(x), model.head.bias, y), before, rtol=1e-3, atol=1e-4)
+
+
+def test_retraction_is_a_gradient_step_on_the_penalty():
+    model = build("mnist", "cnn").double()
+    penalty(model).backward()
+    expected = [w - 0.25e-3 * layer for w, layer in zip(linear_layers(model), gradients(model), strict=True)]
+    retract(model, 1e-3)
+    for found, wanted in zip(linear_layers(model), expected, strict=True):
+        torch.testing.assert_close(found, wanted)
+
+
+def gradients(model):
+    return [p.grad.flatten(1) for p in model.parameters() if p.dim() > 1]

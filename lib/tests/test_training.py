@@ -1,0 +1,98 @@
+import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+from lib.models import build
+from lib.objectives import batch_loss, penalty
+from lib.training import error, train
+
+
+def digits(n=300, classes=10, seed=0):
+    """Noisy copies of one random image a class: easy to learn."""
+    generator = torch.Generator().manual_seed(seed)
+    prototypes = torch.rand((classes, 1, 28, 28), generator=torch.Generator().manual_seed(99))
+    y = torch.arange(n) % classes
+    x = (prototypes[y] + 0.1 * torch.randn((n, 1, 28, 28), generator=generator)).clamp(0, 1)
+    return x, y
+
+
+def run(model, epochs, *, resume=None, **settings):
+    x, y = digits()
+    return list(train(model, x, y, *digits(100, seed=1), epochs=epochs, resume=resume, batch_size=32, **settings))
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+@pytest.mark.parametrize("settings", [{}, {"beta": 1e-3}, {"lam": 0.1, "beta": 1e-3, "tau": 5.0}])
+def test_loop_is_the_textbook_one(settings):
+    """The same steps, written with a plain loop, agree to rounding."""
+    x, y = digits()
+    ours, plain = build("mnist", "mlp", seed=1), build("mnist", "mlp", seed=1)
+    records = run(ours, 2, seed=4, **settings)
+    optimizer = torch.optim.SGD(plain.parameters(), lr=0.01, momentum=0.9, nesterov=True)
+    order = torch.Generator().manual_seed(4)
+    for _ in range(2):
+        sampler = torch.randperm(len(x), generator=order).tolist()
+        for a, b in DataLoader(TensorDataset(x, y), batch_size=32, sampler=sampler):
+            loss, _, _ = batch_loss(plain, a, b, lam=settings.get("lam", 0), tau=settings.get("tau", 5.0))
+            loss = loss + settings.get("beta", 0) * penalty(plain)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    torch.testing.assert_close(weights(ours), weights(plain), rtol=1e-4, atol=1e-6)
+    a, b = digits(100, seed=1)
+    assert records[-1][0].test_error == pytest.approx(100 * (plain(a).argmax(1) != b).float().mean().item())
+
+
+def test_learns_and_reports():
+    records = [record for record, _ in run(build("mnist", "mlp"), 5)]
+    assert [r.epoch for r in records] == [1, 2, 3, 4, 5]
+    assert records[-1].train_loss < records[0].train_loss
+    assert records[-1].train_error < 5 and records[-1].test_error < 5
+
+
+def test_same_seed_same_bits_other_seed_other_order():
+    one, same, other = (build("mnist", "cnn") for _ in range(3))
+    for model, seed in ((one, 1), (same, 1), (other, 2)):
+        run(model, 1, seed=seed)
+    assert torch.equal(weights(one), weights(same))
+    assert not torch.equal(weights(one), weights(other))
+
+
+@pytest.mark.parametrize("method", [{}, {"lam": 0.1, "beta": 1e-3, "tau": 5.0}])
+def test_resumed_run_has_the_same_bits(method):
+    whole, parts = build("mnist", "mlp"), build("mnist", "mlp")
+    expected = run(whole, 4, **method)
+    state = {name: tensor.clone() for name, tensor in run(parts, 2, **method)[-1][1].items()}
+    fresh = build("mnist", "mlp", seed=9)
+    found = run(fresh, 4, resume=state, **method)
+    assert torch.equal(weights(whole), weights(fresh))
+    assert [r[:4] for r, _ in found] == [r[:4] for r, _ in expected[2:]]
+
+
+def test_methods_differ_as_they_should():
+    std, lcr, retracted = (build("mnist", "mlp") for _ in range(3))
+    run(std, 3)
+    run(lcr, 3, beta=1e-2)
+    run(retracted, 3, beta=1e-2, orthogonality="retraction")
+    assert penalty(lcr) < 0.9 * penalty(std)
+    assert penalty(retracted) < 0.9 * penalty(std)
+
+
+def test_divergence_names_the_epoch():
+    with pytest.raises(FloatingPointError, match=r"diverged.*epoch \d"):
+        run(build("mnist", "mlp"), 3, learning_rate=1e6)
+
+
+def test_error_counts_in_percent():
+    model = build("mnist", "lr")
+    x, _ = digits(50)
+    assert error(model, x, model(x).argmax(1)) == 0.0
+    assert error(model, x, (model(x).argmax(1) + 1) % 10) == 100.0
+
+
+def test_unknown_orthogonality():
+    with pytest.raises(ValueError, match="penalty or retraction"):
+        run(build("mnist", "lr"), 1, orthogonality="both")

@@ -1,0 +1,104 @@
+"""One training loop for every model and objective: SGD with Nesterov momentum, data on the device (appendix A)."""
+
+from time import perf_counter
+from typing import NamedTuple
+
+import torch
+
+from .data import to_float
+from .objectives import batch_loss, penalty, retract
+
+ERROR_BATCH = 1000  # images at once where only predictions are wanted
+
+
+class Epoch(NamedTuple):
+    """One line of the training curve. The loss is the mean cross-entropy over the epoch's batches, as they were
+    trained on; errors are in percent, the training error over the same batches, the test error after the epoch."""
+
+    epoch: int
+    train_loss: float
+    train_error: float
+    test_error: float
+    seconds: float
+
+
+def train(
+    model, x_train, y_train, x_test, y_test, *, epochs, learning_rate=0.01, momentum=0.9, batch_size=128,
+    lam=0.0, beta=0.0, tau=torch.inf, orthogonality="penalty", seed=0, resume=None,
+):  # fmt: skip
+    """Train `model` in place on eq. (4) and yield (Epoch, state) after each epoch.
+
+    Images uint8 (n, h, w, channels) or float in [0, 1] (n, channels, h, w), labels (n,). They are moved to the
+    model's device once. `state` is a flat dict of tensors; given back as `resume`, with the same arguments, the run
+    goes on to the same bits as an uninterrupted one on the same machine. `seed` decides the order of the batches.
+    orthogonality: "penalty" (the last term of eq. (4)) or "retraction" (the step of Cisse et al. 2017 with the
+    same beta). Raises FloatingPointError, naming the epoch, where the loss is no longer finite.
+    """
+    if orthogonality not in ("penalty", "retraction"):
+        raise ValueError(f"orthogonality is {orthogonality!r}: choose penalty or retraction")
+    device = next(model.parameters()).device
+    x_train, x_test = _pixels(x_train, device), _pixels(x_test, device)
+    y_train, y_test = _labels(y_train, device), _labels(y_test, device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate, momentum=momentum, nesterov=momentum > 0)
+    order = torch.Generator().manual_seed(seed)
+    first = 1 if resume is None else _restore(model, optimizer, order, resume) + 1
+    for epoch in range(first, epochs + 1):
+        start = perf_counter()
+        total = torch.zeros(2, dtype=torch.float64, device=device)  # cross-entropy, errors: read once an epoch
+        model.train()
+        for batch in torch.randperm(len(x_train), generator=order).to(device).split(batch_size):
+            x, y = x_train[batch], y_train[batch]
+            loss, entropy, logits = batch_loss(model, x, y, lam=lam, tau=tau)
+            if beta and orthogonality == "penalty":
+                loss = loss + beta * penalty(model)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if beta and orthogonality == "retraction":
+                retract(model, beta)
+            total += torch.stack([entropy.double() * len(batch), (logits.argmax(1) != y).sum().double()])
+        train_loss, train_error = (total / len(x_train)).tolist()
+        if not torch.isfinite(torch.tensor(train_loss)):
+            raise FloatingPointError(
+                f"training diverged: the loss is {train_loss} in epoch {epoch}; lower the learning rate"
+            )
+        test_error = error(model, x_test, y_test)
+        record = Epoch(epoch, train_loss, 100 * train_error, test_error, perf_counter() - start)
+        yield record, _state(epoch, model, optimizer, order)
+
+
+@torch.no_grad()
+def error(model, x, y):
+    """Return the share of points that `model` classifies wrongly, in percent; x and y as in `train`, on its device."""
+    model.eval()
+    wrong = sum(
+        (model(a).argmax(1) != b).sum() for a, b in zip(x.split(ERROR_BATCH), y.split(ERROR_BATCH), strict=True)
+    )
+    return 100 * wrong.item() / len(y)
+
+
+def _pixels(x, device):
+    return x.to(device) if torch.is_tensor(x) else to_float(x).to(device)
+
+
+def _labels(y, device):
+    return torch.as_tensor(y).long().to(device)
+
+
+def _state(epoch, model, optimizer, order):
+    buffers = {f"momentum.{name}": optimizer.state[p].get("momentum_buffer") for name, p in model.named_parameters()}
+    return {
+        "epoch": torch.tensor(epoch),
+        "order": order.get_state(),
+        **{f"model.{name}": tensor for name, tensor in model.state_dict().items()},
+        **{name: buffer for name, buffer in buffers.items() if buffer is not None},
+    }
+
+
+def _restore(model, optimizer, order, state):
+    model.load_state_dict({name.removeprefix("model."): t for name, t in state.items() if name.startswith("model.")})
+    for name, parameter in model.named_parameters():
+        if (buffer := state.get(f"momentum.{name}")) is not None:
+            optimizer.state[parameter]["momentum_buffer"] = buffer.to(parameter.device, copy=True)
+    order.set_state(state["order"].cpu())
+    return int(state["epoch"])

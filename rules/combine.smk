@@ -1,0 +1,45 @@
+"""Many small tables into few tidy ones: first for each data set, which is what figures need, then for all."""
+
+
+rule combine:
+    input:
+        parts=parts,
+    output:
+        "<results>/combined/{dataset}/{table}.csv",
+    log:
+        "<logs>/combine/{dataset}/{table}.log",
+    wildcard_constraints:
+        table="curves|margins|margin_summary|attacks",
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    message:
+        "Combine the {wildcards.table} of {wildcards.dataset}."
+    script:
+        "../workflow_scripts/combine.py"
+
+
+rule gather:
+    input:
+        parts=lambda wildcards: expand(
+            rules.combine.output[0],
+            dataset=attacked() if wildcards.table == "attacks" else config["runs"],
+            allow_missing=True,
+        ),
+    output:
+        "<results>/{table}.csv",
+    log:
+        "<logs>/gather/{table}.log",
+    wildcard_constraints:
+        table="curves|margins|margin_summary|attacks",
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    message:
+        "Gather the {wildcards.table} of all data sets."
+    script:
+        "../workflow_scripts/gather.py"

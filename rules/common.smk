@@ -1,0 +1,166 @@
+"""Functions that the rules share: the list of runs, what depends on which code, where jobs are computed."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+PAPER_EPOCHS = {"lr": 1000, "mlp": 200, "cnn": 200}
+PAPER_POINTS, PAPER_SAMPLES, PAPER_ITERATIONS = 500, 51200, 1000
+LINEAR, SAMPLED = ["lr"], ["mlp", "cnn"]  # exact margins, sampled margins
+
+# A GPU job takes the resource gpu=1, of which there is one unless --resources says otherwise.
+GPU = int(config["device"] == "cuda" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None))
+if "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", 1)
+
+
+wildcard_constraints:
+    dataset="|".join(config["runs"]),
+    model="lr|mlp|cnn",
+    method="std|lcr|amr",
+    seed=r"\d+",
+    epoch=r"\d+",
+
+
+def runs(datasets=None, models=("lr", "mlp", "cnn")):
+    """The training runs of the config as a list of wildcards, restricted to some data sets and models."""
+    return [
+        {"dataset": dataset, "model": model, "method": method, "seed": seed}
+        for dataset, of_dataset in config["runs"].items()
+        if datasets is None or dataset in datasets
+        for model, methods in of_dataset.items()
+        if model in models
+        for method in methods
+        for seed in config["seeds"]
+    ]
+
+
+def attacked():
+    """The data sets with networks that stand in table 1."""
+    return [dataset for dataset in config["runs"] if runs([dataset], SAMPLED)]
+
+
+def each(path, wanted):
+    """One path for each run in `wanted`."""
+    return [path.format(**run) for run in wanted]
+
+
+def sources(*modules):
+    """The files of lib/ that a step rests on; it is done again when they change."""
+    folder = os.path.relpath(Path(workflow.current_basedir).parent / "lib")
+    return [f"{folder}/{module}.py" for module in modules]
+
+
+def kept_epochs(wildcards):
+    """The epochs whose weights are kept: all of a linear model, the checkpoints of the others."""
+    if wildcards.model in LINEAR:
+        return list(range(1, config["training"]["epochs"][wildcards.model] + 1))
+    return config["checkpoints"][wildcards.model]
+
+
+def objective(wildcards):
+    """lambda, beta and tau of eq. (4) for a run: std has neither term, lcr the second, amr both."""
+    weights = config["objective"]
+    averaged, bounded = wildcards.method == "amr", wildcards.method in ("lcr", "amr")
+    return {
+        "lam": weights["lambda"] if averaged else 0.0,
+        "beta": weights["beta"] if bounded else 0.0,
+        "tau": weights["tau"][wildcards.dataset][wildcards.model] if averaged else None,
+        "orthogonality": weights["orthogonality"],
+    }
+
+
+def parts(wildcards):
+    """The files of all runs on a data set that make up one tidy table."""
+    dataset, table = [wildcards.dataset], wildcards.table
+    if table == "curves":
+        return each("<results>/train/{dataset}/{model}/{method}/seed{seed}/curve.csv", runs(dataset))
+    if table == "attacks":
+        return each("<results>/attack/{dataset}/{model}/{method}/seed{seed}.csv", runs(dataset, SAMPLED))
+    exact, sampled = runs(dataset, LINEAR), runs(dataset, SAMPLED)
+    every_epoch = each("<results>/margins/{dataset}/{model}/{method}/seed{seed}/summary.csv", exact)
+    at_checkpoints = [
+        path
+        for run in (sampled if table == "margin_summary" else exact + sampled)
+        for epoch in config["checkpoints"][run["model"]]
+        for path in each(f"<results>/margins/{{dataset}}/{{model}}/{{method}}/seed{{seed}}/epoch{epoch}.csv", [run])
+    ]
+    return at_checkpoints + (every_epoch if table == "margin_summary" else [])
+
+
+FIGURES = {  # number: data sets, tables
+    1: (["mnist01"], ["margins", "margin_summary"]),
+    2: (["cifar10"], ["margin_summary"]),
+    3: (["mnist01"], ["curves"]),
+    4: (["mnist", "cifar10"], ["curves"]),
+    5: (["cifar10"], ["margins"]),
+    6: (["mnist"], ["margin_summary"]),
+    7: (["mnist"], ["margins"]),
+}
+
+
+def configured(datasets):
+    """Those of the data sets that have runs under this config."""
+    return [dataset for dataset in datasets if dataset in config["runs"]]
+
+
+def drawn():
+    """The figures that have something to show under this config."""
+    return [number for number, (datasets, _) in FIGURES.items() if configured(datasets)]
+
+
+def scale():
+    """One sentence for captions: how this run is smaller than the paper's; empty where it is not."""
+    epochs, images = config["training"]["epochs"], config["attack"]["points"]
+    found = [
+        (epochs[model], paper, f"{model.upper()} {epochs[model]} epochs instead of {paper}")
+        for model, paper in PAPER_EPOCHS.items()
+    ]
+    points = min(config["points"]["train"], config["points"]["test"])
+    found += [
+        (points, PAPER_POINTS, f"margins of {points} points instead of {PAPER_POINTS}"),
+        (
+            config["margins"]["samples"],
+            PAPER_SAMPLES,
+            f"{config['margins']['samples']:,} samples instead of {PAPER_SAMPLES:,}",
+        ),
+        (
+            config["attack"]["iterations"],
+            PAPER_ITERATIONS,
+            f"{config['attack']['iterations']} PGD steps instead of {PAPER_ITERATIONS}",
+        ),
+        (images or 10000, 10000, f"{images} attacked images instead of 10,000"),
+    ]
+    smaller = [text for ours, paper, text in found if ours < paper]
+    return f"Small scale: {', '.join(smaller)}." if smaller else ""
+
+
+def check_config():
+    """What the schema cannot say: values that must fit each other."""
+    for model, epochs in config["checkpoints"].items():
+        last = config["training"]["epochs"][model]
+        if epochs != sorted(epochs) or epochs[-1] != last:
+            raise WorkflowError(
+                f"checkpoints.{model} in the config is {epochs}: list the epochs in ascending order, ending with "
+                f"training.epochs.{model} = {last}"
+            )
+    for dataset, eps in config["attack"]["eps"].items():
+        if eps != sorted(eps):
+            raise WorkflowError(f"attack.eps.{dataset} in the config is {eps}: list the radii in ascending order")
+
+
+def say_where():
+    """Tell whoever starts the paper's scale without a GPU what that means."""
+    if workflow.is_main_process and not GPU and not scale():
+        print(
+            "No GPU was found: the paper's scale will take days on this machine.\n"
+            "The small scale takes minutes: make quick, or snakemake --workflow-profile profiles/quick",
+            file=sys.stderr,
+        )
+
+
+check_config()
+say_where()

@@ -1,0 +1,66 @@
+"""Figures 1 to 7 and table 1, each from the tidy tables of the data sets that it shows and from nothing else."""
+
+for number, (datasets, tables) in FIGURES.items():
+
+    rule:
+        name:
+            f"fig{number}"
+        input:
+            **{table: expand(rules.combine.output[0], dataset=configured(datasets), table=table) for table in tables},
+            svm=rules.svm.output if number == 1 else [],
+            provenance=expand(rules.data.output.json, dataset=configured(datasets)),
+            code=sources("plots", "figures"),
+        output:
+            pdf=f"paper_figures/fig{number}.pdf",
+            png=report(
+                f"paper_figures/fig{number}.png",
+                caption=f"../report/fig{number}.rst",
+                category="Figures",
+                labels={"figure": f"Figure {number}", "format": "png"},
+            ),
+            svg=f"paper_figures/fig{number}.svg",
+        log:
+            f"<logs>/figures/fig{number}.log",
+        conda:
+            "../envs/main.yaml"
+        threads: 1
+        resources:
+            mem_mb=1000,
+        params:
+            figure=number,
+            scale=scale(),
+        message:
+            "Draw figure {params.figure}."
+        script:
+            "../workflow_scripts/figures.py"
+
+
+rule table1:
+    input:
+        attacks=expand(rules.combine.output[0], dataset=attacked(), table="attacks"),
+        margin_summary=expand(rules.combine.output[0], dataset=attacked(), table="margin_summary"),
+        provenance=expand(rules.data.output.json, dataset=attacked()),
+        code=sources("plots", "tables"),
+    output:
+        tex="paper_figures/table1.tex",
+        csv="paper_figures/table1.csv",
+        md="paper_figures/table1.md",
+        html=report(
+            "paper_figures/table1.html",
+            caption="../report/table1.rst",
+            category="Tables",
+            labels={"figure": "Table 1", "format": "html"},
+        ),
+    log:
+        "<logs>/figures/table1.log",
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        scale=scale(),
+    message:
+        "Write table 1."
+    script:
+        "../workflow_scripts/table1.py"

@@ -1,0 +1,98 @@
+"""The config of the paper's scale says what the paper says; a wrong one is refused in words."""
+
+import copy
+import re
+import tomllib
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from tests.workflow import ROOT, copy_project, snakemake
+
+CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
+SCHEMA = yaml.safe_load((ROOT / "config.schema.yaml").read_text())
+
+
+def changed(path, value):
+    config = copy.deepcopy(CONFIG)
+    *parents, last = path.split(".")
+    place = config
+    for name in parents:
+        place = place[name]
+    place[last] = value
+    return config
+
+
+def test_schema_is_one_and_accepts_the_config():
+    Draft202012Validator.check_schema(SCHEMA)
+    Draft202012Validator(SCHEMA).validate(CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("trainnig", {}),
+        ("training.epoch", 3),
+        ("training.epochs.mlp", 0),
+        ("training.epochs.mlp", "200"),
+        ("training.momentum", 1.0),
+        ("data.source", "keras"),
+        ("runs.mnits", {"lr": ["std"]}),
+        ("runs.mnist.lr", ["sdt"]),
+        ("runs.mnist.resnet", ["std"]),
+        ("runs.mnist01.mlp", ["std"]),
+        ("seeds", []),
+        ("seeds", [1, 1]),
+        ("attack.eps.mnist", [0.0, 1.0]),
+        ("attack.gradient_floor", -1e-9),
+        ("margins.samples", 0),
+        ("points.test", 0),
+        ("objective.orthogonality", "projection"),
+        ("device", "tpu"),
+    ],
+)
+def test_schema_refuses(path, value):
+    assert not Draft202012Validator(SCHEMA).is_valid(changed(path, value))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("training: {epoch: 3}", "'epoch' was unexpected"),
+        ("checkpoints: {mlp: [1, 300]}", "ending with training.epochs.mlp = 200"),
+        ("attack: {eps: {mnist: [1.0, 0.5]}}", "attack.eps.mnist in the config is [1.0, 0.5]"),
+    ],
+)
+def test_a_run_refuses_in_words(tmp_path, change, expected):
+    project = copy_project(tmp_path)
+    (project / "wrong.yaml").write_text(change)
+    assert expected in snakemake(project, "-n", "--configfile", "wrong.yaml", check=False)
+
+
+def test_values_of_the_paper():
+    assert CONFIG["training"] == {
+        "learning_rate": 0.01,
+        "momentum": 0.9,
+        "batch_size": 128,
+        "epochs": {"lr": 1000, "mlp": 200, "cnn": 200},
+    }
+    assert (CONFIG["objective"]["lambda"], CONFIG["objective"]["beta"]) == (0.1, 1e-3)
+    assert CONFIG["objective"]["tau"] == {
+        "mnist": {"lr": 5, "mlp": 5, "cnn": 10},
+        "cifar10": {"lr": 5, "mlp": 10, "cnn": 10},
+    }
+    assert (CONFIG["margins"]["radius"], CONFIG["margins"]["samples"]) == (5.0, 1024 * 50)
+    assert CONFIG["checkpoints"]["mlp"] == CONFIG["checkpoints"]["cnn"] == [1, 10, 20, 30, 40, 50, 80, 120, 160, 200]
+    assert (CONFIG["attack"]["step"], CONFIG["attack"]["iterations"]) == (0.01, 1000)
+    assert CONFIG["attack"]["eps"] == {"mnist": [0.5, 1.0, 1.5, 2.0], "cifar10": [0.1, 0.2, 0.3, 0.4]}
+
+
+def test_pins_agree():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    direct = {re.sub(r"\[\w+\]", "", pin) for pin in project["dependencies"] + extras["workflow"] + extras["dev"]}
+    locked = {line.lower() for line in (ROOT / "envs" / "requirements.txt").read_text().splitlines() if "==" in line}
+    assert direct <= locked, f"pyproject.toml and envs/requirements.txt differ: {sorted(direct - locked)}"
+    conda = yaml.safe_load((ROOT / "envs" / "main.yaml").read_text())["dependencies"][-1]["pip"]
+    assert set(conda) <= direct

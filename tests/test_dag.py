@@ -1,0 +1,78 @@
+"""The DAG of the paper's config holds exactly the runs of the paper."""
+
+import re
+
+import pytest
+
+from tests.workflow import copy_project, planned, snakemake
+
+PAPER = {
+    *(("mnist01", "lr", "std"),),
+    *((dataset, "lr", method) for dataset in ("mnist", "cifar10") for method in ("std", "amr")),
+    *(
+        (dataset, model, method)
+        for dataset in ("mnist", "cifar10")
+        for model in ("mlp", "cnn")
+        for method in ("std", "lcr", "amr")
+    ),
+}
+CHECKPOINTS = {1, 10, 20, 30, 40, 50, 80, 120, 160, 200}
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory):
+    return snakemake(copy_project(tmp_path_factory.mktemp("paper")), "-n", "--summary")
+
+
+def test_every_run_of_the_paper_and_no_other(plan):
+    trained = re.findall(r"^results/train/(\w+)/(\w+)/(\w+)/seed0/checkpoints", plan, re.MULTILINE)
+    assert len(trained) == len(PAPER) == 17 and set(trained) == PAPER
+    attacked = re.findall(r"^results/attack/(\w+)/(\w+)/(\w+)/seed0.csv", plan, re.MULTILINE)
+    assert set(attacked) == {run for run in PAPER if run[1] != "lr"} and len(attacked) == 12
+    margins = re.findall(r"^results/margins/(\w+)/(mlp|cnn)/(\w+)/seed0/epoch(\d+).csv", plan, re.MULTILINE)
+    assert {(*run, e) for run in PAPER if run[1] != "lr" for e in CHECKPOINTS} == {(*m[:3], int(m[3])) for m in margins}
+
+
+def test_jobs(tmp_path):
+    jobs = planned(snakemake(copy_project(tmp_path), "-n"))
+    assert {name: jobs[name] for name in ("data", "train", "margins", "margins_linear", "svm", "attack")} == {
+        "data": 3,
+        "train": 17,
+        "margins": 120,
+        "margins_linear": 5,
+        "svm": 1,
+        "attack": 12,
+    }
+    assert all(jobs[f"fig{number}"] == 1 for number in range(1, 8)) and jobs["table1"] == 1
+
+
+def test_objectives_reach_their_jobs(tmp_path):
+    project = copy_project(tmp_path)
+    (project / "probe.smk").write_text(
+        'include: "Snakefile"\nfrom collections import namedtuple\n'
+        'wc = namedtuple("wc", "dataset model method")\n'
+        'for run in runs(): print("run", *[run[k] for k in wc._fields], objective(wc(*[run[k] for k in wc._fields])))\n'
+    )
+    lines = [line for line in snakemake(project, "-n", "-s", "probe.smk").splitlines() if line.startswith("run ")]
+    weights = {tuple(line.split()[1:4]): line for line in lines}
+    assert "'lam': 0.0, 'beta': 0.0, 'tau': None" in weights["mnist", "mlp", "std"]
+    assert "'lam': 0.0, 'beta': 0.001, 'tau': None" in weights["cifar10", "cnn", "lcr"]
+    assert "'lam': 0.1, 'beta': 0.001, 'tau': 10" in weights["cifar10", "mlp", "amr"]
+
+
+def test_one_figure_asks_only_for_what_it_shows(tmp_path):
+    jobs = planned(snakemake(copy_project(tmp_path), "-n", "paper_figures/fig3.pdf"))
+    assert jobs == {"combine": 1, "data": 1, "fig3": 1, "train": 1}
+
+
+def test_the_users_own_command_line_parses(tmp_path):
+    output = snakemake(
+        copy_project(tmp_path), "--cores", "8", "--resources", "gpu=1", "-n", "--", "paper_figures/table1.tex"
+    )
+    assert planned(output)["table1"] == 1
+
+
+def test_without_a_gpu_the_first_lines_say_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))  # no nvidia-smi to be found
+    first = snakemake(copy_project(tmp_path), "-n").splitlines()[:12]
+    assert any("No GPU was found" in line for line in first) and any("profiles/quick" in line for line in first)

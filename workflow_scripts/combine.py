@@ -1,0 +1,40 @@
+"""Combine the small tables of all runs on one data set into a tidy one: the path's words become columns."""
+
+import re
+
+import pandas as pd
+
+from lib.job import whole_file
+
+RUN = re.compile(
+    r"(?P<dataset>\w+)/(?P<model>lr|mlp|cnn)/(?P<method>std|lcr|amr)/seed(?P<seed>\d+)(/epoch(?P<epoch>\d+))?"
+)
+
+
+def main(parts, output, table):
+    """Read the CSV files `parts`, bring them to the form of `table`, and write them as one."""
+    combined = pd.concat([tidy(pd.read_csv(part), part, table) for part in parts], ignore_index=True)
+    with whole_file(output) as path:
+        combined.to_csv(path, index=False)
+    print(f"{len(parts)} files, {len(combined)} lines")
+
+
+def tidy(part, path, table):
+    key = {name: value for name, value in RUN.search(path).groupdict().items() if value and name not in part}
+    if table == "margin_summary" and "margin" in part:
+        part = part.groupby("split", sort=False, as_index=False).margin.agg(
+            points="size", minimum="min", average="mean"
+        )
+    if table == "attacks":
+        part = part.melt(["index", "label"], var_name="eps", value_name="held")
+        part["eps"] = part.eps.str.removeprefix("eps").astype(float)
+    for position, (name, value) in enumerate(key.items()):
+        part.insert(position, name, value)
+    return part
+
+
+if __name__ == "__main__":
+    from lib.job import log_to
+
+    log_to(snakemake.log[0])
+    main(list(snakemake.input.parts), snakemake.output[0], snakemake.wildcards.table)

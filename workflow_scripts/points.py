@@ -1,0 +1,46 @@
+"""Draw the points of one data set whose margins are measured, and the test images that are attacked."""
+
+import numpy as np
+
+from lib.data import draw_points
+from lib.job import whole_file
+
+
+def main(data_npz, margins_path, attack_path, train, test, attack, seed):
+    """Write `train` + `test` points to `margins_path` and `attack` test images (None: all) to `attack_path`.
+
+    The arrays index_* are positions in the data file, ascending. One seed serves all: attacked and measured test
+    points overlap as far as their numbers allow.
+    """
+    with np.load(data_npz, allow_pickle=False) as arrays:
+        data = {key: arrays[key] for key in arrays.files}
+    total = len(data["y_test"])
+    save(margins_path, chosen(data, "train", train, seed) | chosen(data, "test", test, seed))
+    save(attack_path, chosen(data, "test", total if attack is None else attack, seed))
+    print(f"margins: {train} training and {test} test points; attack: {attack or total} of {total} test images")
+
+
+def chosen(data, split, count, seed):
+    index = draw_points(len(data[f"y_{split}"]), count, seed=seed, split=split)
+    x, y = data[f"x_{split}"][index], data[f"y_{split}"][index]
+    return {f"x_{split}": x, f"y_{split}": y, f"index_{split}": index}
+
+
+def save(path, arrays):
+    with whole_file(path) as partial, partial.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+if __name__ == "__main__":
+    from lib.job import log_to
+
+    log_to(snakemake.log[0])
+    main(
+        data_npz=snakemake.input.data,
+        margins_path=snakemake.output.margins,
+        attack_path=snakemake.output.attack,
+        train=snakemake.params.train,
+        test=snakemake.params.test,
+        attack=snakemake.params.attack,
+        seed=snakemake.params.seed,
+    )

@@ -1,0 +1,36 @@
+"""Fit the hard-margin SVM on digits 0 and 1 and measure its margins on the evaluated points."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lib.checkpoints import load_points
+from lib.job import whole_file
+from lib.margins import linear_margins
+from lib.svm import hard_margin_svm
+from workflow_scripts.margins import margin_table
+
+
+def main(data, points, output):
+    """Write one line a point: split, index, label, prediction, margin (L2, pixels in [0, 1])."""
+    with np.load(data, allow_pickle=False) as arrays:
+        x, y = arrays["x_train"] / 255, arrays["y_train"]
+    weight, bias = hard_margin_svm(x, y)
+    distances = np.abs(x.reshape(len(x), -1) @ weight + bias) / np.linalg.norm(weight)
+    print(f"trained on {len(x)} points, minimum margin {distances.min():.6f}, average {distances.mean():.6f}")
+    weights = torch.from_numpy(np.stack([-weight, weight]) / 2)  # the two logits of a classifier with the same boundary
+    biases = torch.tensor([-bias, bias], dtype=torch.float64) / 2
+    tables = []
+    for split in ("train", "test"):
+        x, y, index = load_points(points, split)
+        prediction = (x.flatten(1).double() @ weights.T + biases).argmax(1)
+        tables.append(margin_table(split, index, y, prediction, linear_margins(weights, biases, x, y)))
+    with whole_file(output) as path:
+        pd.concat(tables).to_csv(path, index=False)
+
+
+if __name__ == "__main__":
+    from lib.job import log_to
+
+    log_to(snakemake.log[0])
+    main(snakemake.input.data, snakemake.input.points, snakemake.output[0])

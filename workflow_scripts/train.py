@@ -1,0 +1,81 @@
+"""Train one network: checkpoints, training curve, and a record of how they came about."""
+
+import json
+import platform
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lib.checkpoints import save
+from lib.job import pick_device, progress_bar, whole_file
+from lib.models import build
+from lib.training import train
+
+
+def main(data, checkpoints, curve, run, *, key, objective, epochs, keep, sgd, device):
+    """Train the run `key` (dataset, model, method, seed) and write its three files."""
+    start = perf_counter()
+    device = pick_device(device)
+    with np.load(data, allow_pickle=False) as arrays:
+        images = {name: arrays[name] for name in ("x_train", "y_train", "x_test", "y_test")}
+    model = build(key["dataset"], key["model"], seed=key["seed"]).to(device)
+    kept, records = {}, []
+    bar = progress_bar(epochs, f"train {'/'.join(map(str, key.values()))}", "epoch")
+    steps = train(
+        model, **images, epochs=epochs, seed=key["seed"], **sgd,
+        lam=objective["lam"], beta=objective["beta"], orthogonality=objective["orthogonality"],
+        tau=torch.inf if objective["tau"] is None else objective["tau"],
+    )  # fmt: skip
+    for record, _ in steps:
+        records.append(record)
+        if record.epoch in keep:
+            kept[record.epoch] = {name: tensor.cpu().clone() for name, tensor in model.state_dict().items()}
+        print(
+            f"epoch {record.epoch}/{epochs}  loss {record.train_loss:.6f}  train error {record.train_error:.2f} %  "
+            f"test error {record.test_error:.2f} %  {record.seconds:.2f} s"
+        )
+        bar.set_postfix_str(f"loss {record.train_loss:.4f}, test error {record.test_error:.2f} %", refresh=False)
+        bar.update()
+    bar.close()
+    about = key | {"objective": objective, "epochs": epochs, **sgd, "seconds": perf_counter() - start}
+    about |= {"device": device_name(device), "torch": torch.__version__, "python": platform.python_version()}
+    write(checkpoints, curve, run, key, kept, records, about)
+
+
+def write(checkpoints, curve, run, key, kept, records, about):
+    table = pd.DataFrame(records).drop(columns="seconds")
+    for position, (name, value) in enumerate(key.items()):
+        table.insert(position, name, value)
+    save(checkpoints, kept, key)
+    with whole_file(curve) as path:
+        table.to_csv(path, index=False)
+    with whole_file(run) as path:
+        path.write_text(json.dumps(about, indent=2) + "\n")
+
+
+def device_name(device):
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    from lib.job import log_to
+
+    log_to(snakemake.log[0])
+    wildcards = snakemake.wildcards
+    main(
+        snakemake.input.data,
+        *(snakemake.output.checkpoints, snakemake.output.curve, snakemake.output.run),
+        key={
+            "dataset": wildcards.dataset,
+            "model": wildcards.model,
+            "method": wildcards.method,
+            "seed": int(wildcards.seed),
+        },
+        objective=snakemake.params.objective,
+        epochs=snakemake.params.epochs,
+        keep=set(snakemake.params.keep),
+        sgd=snakemake.params.sgd,
+        device=snakemake.params.device,
+    )
