@@ -44,9 +44,12 @@ FILES = {  # what torchvision keeps below root
     "cifar10": [f"cifar-10-batches-py/{name}" for name in CIFAR10_FILES],
 }
 
-KNOWN = {  # digest() of the four arrays -> title, what an npz file with them is
-    "bcbb254c4d6c2ecb17e007532adbcbabd6866393c197b1300e464f66c768f0a4": ("MNIST", "recognised by its SHA-256 as the official MNIST"),
-    "77ad9af664a8909781ff28b63238837ccb0e6405ca26a07a4135577c1ca0ecb0": ("CIFAR-10 (JPEG)", "recognised by its SHA-256 as CIFAR-10 decoded from JPEG copies, slightly lossy"),
+# digest() of the four arrays of an npz file -> what they are
+MNIST_DIGEST = "bcbb254c4d6c2ecb17e007532adbcbabd6866393c197b1300e464f66c768f0a4"
+JPEG_DIGEST = "77ad9af664a8909781ff28b63238837ccb0e6405ca26a07a4135577c1ca0ecb0"
+KNOWN = {
+    MNIST_DIGEST: ("MNIST", "the official MNIST, recognised by its SHA-256"),
+    JPEG_DIGEST: ("CIFAR-10 (JPEG)", "CIFAR-10 decoded from JPEG copies, slightly lossy, recognised by its SHA-256"),
 }
 
 
@@ -200,7 +203,7 @@ def _check(path, algorithm, expected, what):
     with path.open("rb") as file:
         found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
     if found != expected:
-        raise ValueError(f"{path}: its {algorithm} is not that of {what} (cut short or changed): delete it, fetch it again")
+        raise ValueError(f"{path}: its {algorithm} is not that of {what}, it is cut short or changed: delete it")
 
 
 def _arrays(splits):
@@ -257,7 +260,8 @@ def _checked_split(path, arrays, split, shape):
     need(np.issubdtype(y.dtype, np.integer), "y", f"has type {y.dtype}, no integers", "store labels as 0 to 9")
     need(y.ndim and y.shape[1:] in ((), (1,)), "y", f"has shape {y.shape}", "the shape must be (n,) or (n, 1)")
     need(len(x) == len(y), "y", f"has {len(y)} labels for {len(x)} images", "store one label for each image")
-    need(len(y) and y.min() >= 0 and y.max() <= 9, "y", "is empty or has labels outside 0 to 9", "store labels as 0 to 9")
+    inside = len(y) and y.min() >= 0 and y.max() <= 9
+    need(inside, "y", "is empty or has labels outside 0 to 9", "store labels as 0 to 9")
     absent = sorted(set(range(10)) - set(np.unique(y).tolist()))
     need(not absent, "y", f"has no label {', '.join(map(str, absent))}", "every class must be present in both splits")
     return x.reshape(-1, *shape), y.reshape(-1)

@@ -1,139 +1,142 @@
-"""Norms of the class gradients of a classifier, for all classes of a batch at once: the heart of the margin estimate."""
+"""Norms of the class gradients of a classifier, for all classes of a batch at once."""
 
-import math
 import warnings
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-_CHUNK_BYTES = 16 << 20  # of backward activations at a time on a CPU: they stay in the cache
-_warned = set()  # the module types that were already reported as slow
+from .backward import has_step, layers_of, step_of
+
+_CPU_BYTES = 12 << 20  # of the largest gradients at a time: they stay in the cache
+_BLOCKS = 8  # of a triangle; more of them skip more zeros, but make thinner matrix products
+_warned = set()
 
 
 def is_fast(model):
-    """Whether `model` is a Sequential of layers that the fast path knows; every other module goes through autograd."""
-    return isinstance(model, nn.Sequential) and all(_known(layer) for layer in _flat(model))
+    """Whether all layers of `model` are ones that the fast path knows; other modules go through autograd."""
+    return all(has_step(layer) for layer in layers_of(model))
 
 
 def pullback(model, x):
-    """Logits (n, c) at x (n, ...), and a function that maps v (n, k, c) to the gradients of sum_c v f_c, (n, k, ...)."""
+    """Logits at x, and the function that maps weights of the logits to gradients with respect to x.
+
+    x (n, ...) -> logits (n, c), detached, and vjp: v (n, k, c) -> (n, k, ...), the gradients of
+    sum_c v[:, j, c] f_c for each of the k directions of each sample. vjp may be called again. The fast path
+    keeps no autograd tape.
+    """
     if not is_fast(model):
         return _autograd_pullback(model, x)
-    steps = []
-    with torch.no_grad():
-        z = x
-        for layer in _flat(model):
-            z, back = _step(layer, z)
-            steps.append(back)
-
-    def vjp(v):
-        n, k = v.shape[:2]
-        with torch.no_grad():
-            g = v
-            for back in reversed(steps):
-                g = back(g)
-        return g.reshape(n, k, *x.shape[1:])
-
-    return z, vjp
+    logits, backs = _forward([step_of(layer) for layer in layers_of(model)], x)
+    return logits, lambda v: _backward(backs, v)
 
 
 def cross_lipschitz_norms(model, x, top):
-    """Norms ||grad(f_top - f_k)||_2, (n, c), at the points x (n, ...) for the classes top (n,); 0 where k = top."""
-    return cross_lipschitz(model)(x, top)
+    """Norms ||grad(f_top - f_k)||_2 for all classes k at each point, in logits per unit of x: L_k of eq. (3).
+
+    x (n, ...), top (n,) int64 -> (n, c), exactly 0 where k = top. For many batches take `cross_lipschitz`.
+    """
+    return _norms_function(model, triangular=False)(x, top)
 
 
 def cross_lipschitz(model):
-    """The function (x, top) -> norms of cross_lipschitz_norms, which pays once for what depends on the model alone."""
+    """The function (x, top) -> norms of `cross_lipschitz_norms`, for many batches; the weights are read now.
 
-    def norms(x, top):
-        return torch.cat([part(*rows) for rows in zip(x.split(16), top.split(16), strict=True)])
+    It does once, in about a second, what depends on the weights alone: a first linear layer W (h, d) is
+    replaced by the triangular factor of W^T = QR, as ||W^T v|| = ||R v||: at most h rows, zeros skipped.
+    """
+    return _norms_function(model, triangular=True)
+
+
+def _norms_function(model, *, triangular):
+    if not is_fast(model):
+        return lambda x, top: _by_parts(lambda x, top: _autograd_norms(model, x, top), x, top, 128)
+    layers = layers_of(model)
+    steps = [step_of(layer) for layer in layers]
+    first = next((i for i, layer in enumerate(layers) if type(layer) is not nn.Flatten), 0)
+    blocks = _triangle(layers[first].weight) if triangular and type(layers[first]) is nn.Linear else None
 
     def part(x, top):
-        logits, vjp = pullback(model, x)
-        n, c = logits.shape
-        others = torch.arange(c - 1, device=x.device)
-        others = others + (others >= top[:, None])  # (n, c - 1): every class but top
-        v = F.one_hot(top, c)[:, None] - F.one_hot(others, c)  # (n, c - 1, c)
-        g = vjp(v.to(logits.dtype))
-        return logits.new_zeros(n, c).scatter(1, others, torch.linalg.vector_norm(g.flatten(2), dim=2))
+        logits, backs = _forward(steps, x)
+        if blocks is None:
+            return _norms(logits, lambda v: _length(_backward(backs, v)), top)
+        return _norms(logits, lambda v: _block_norms(_backward(backs[first + 1 :], v), blocks), top)
 
-    return norms
+    return lambda x, top: _by_parts(part, x, top, _samples_at_once(steps, x))
 
 
-def _flat(model):
-    for layer in model:
-        if isinstance(layer, nn.Sequential):
-            yield from _flat(layer)
-        else:
-            yield layer
+@torch.no_grad()
+def _forward(steps, x):
+    backs = []
+    for step in steps:
+        x, back = step(x)
+        backs.append(back)
+    return x, backs
 
 
-def _known(layer):
-    kind = type(layer)
-    if kind is nn.Conv2d:
-        return layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-    if kind is nn.MaxPool2d:
-        window = [layer.kernel_size, layer.stride]
-        return all(w in (2, (2, 2)) for w in window) and layer.padding in (0, (0, 0)) and (
-            layer.dilation in (1, (1, 1)) and not layer.ceil_mode and not layer.return_indices)
-    if kind is nn.Flatten:
-        return layer.start_dim == 1 and layer.end_dim == -1
-    return kind in (nn.Linear, nn.ReLU)
+@torch.no_grad()
+def _backward(backs, g):
+    g = g.clone()  # the steps may overwrite it
+    for back in reversed(backs):
+        g = back(g)
+    return g
 
 
-def _step(layer, x):
-    """The layer's output at x, and the function that maps gradients (n, k, *output) to (n, k, *input)."""
-    y = layer(x)
-    match layer:
-        case nn.Linear():
-            return y, lambda g: g @ layer.weight
-        case nn.ReLU():
-            mask = (y > 0).to(y.dtype)[:, None]
-            return y, lambda g: g * mask
-        case nn.Flatten():
-            return y, lambda g: g.reshape(*g.shape[:2], *x.shape[1:])
-        case nn.MaxPool2d():
-            return y, _pool_back(x, y)
-        case nn.Conv2d():
-            return y, _conv_back(layer, x, y)
+@torch.no_grad()
+def _norms(logits, norms_of, top):
+    n, c = logits.shape
+    others = torch.arange(c - 1, device=top.device)
+    others = others + (others >= top[:, None])  # (n, c - 1): all classes but top
+    unit = torch.eye(c, dtype=logits.dtype, device=logits.device)
+    norms = norms_of(unit[top][:, None] - unit[others])  # (n, c - 1)
+    return logits.new_zeros(n, c).scatter(1, others, norms)
 
 
-def _pool_back(x, y):
-    n, c, h, w = y.shape
-    windows = x[..., : 2 * h, : 2 * w].reshape(n, c, h, 2, w, 2).transpose(3, 4).reshape(n, c, h, w, 4)
-    mask = F.one_hot(windows.argmax(-1), 4).to(y.dtype)
-    mask = mask.reshape(n, 1, c, h, w, 2, 2).transpose(4, 5)  # (n, 1, c, h, 2, w, 2): one entry a window
-    rest = (0, x.shape[3] - 2 * w, 0, x.shape[2] - 2 * h)
-
-    def back(g):
-        out = (g.reshape(n, -1, c, h, 1, w, 1) * mask).reshape(n, -1, c, 2 * h, 2 * w)
-        return F.pad(out, rest) if any(rest) else out
-
-    return back
+def _by_parts(function, x, top, size):
+    return torch.cat([function(*part) for part in zip(x.split(size), top.split(size), strict=True)])
 
 
-def _conv_back(layer, x, y):
-    def back(g):
-        out = torch.nn.grad.conv2d_input(
-            (g.shape[0] * g.shape[1], *x.shape[1:]), layer.weight, g.flatten(0, 1),
-            layer.stride, layer.padding, layer.dilation, layer.groups)
-        return out.unflatten(0, g.shape[:2])
+def _samples_at_once(steps, x):
+    z, largest = x[:1], 1
+    with torch.no_grad():
+        for step in steps:
+            z, _ = step(z)
+            largest = max(largest, z.numel())
+    room = torch.cuda.mem_get_info(x.device)[0] // 8 if x.is_cuda else _CPU_BYTES
+    return max(1, room // (largest * z.shape[1] * z.element_size()))
 
-    return back
+
+@torch.no_grad()
+def _triangle(weight):
+    """The factor R of weight^T = QR in block rows without their zeros: [(start, block (h - start, rows))]."""
+    r = torch.linalg.qr(weight.double().T, mode="r").R.to(weight.dtype)  # (min(d, h), h)
+    rows = max(64, -(-len(r) // _BLOCKS))
+    return [(i, r[i : i + rows, i:].T.contiguous()) for i in range(0, len(r), rows)]
+
+
+def _block_norms(g, blocks):
+    return torch.linalg.vector_norm(torch.stack([_length(g[..., i:] @ block) for i, block in blocks]), dim=0)
+
+
+def _length(g):
+    return torch.linalg.vector_norm(g, dim=tuple(range(2, g.ndim)))  # (n, k)
+
+
+def _autograd_norms(model, x, top):
+    logits, vjp = _autograd_pullback(model, x)
+    return _norms(logits, lambda v: _length(vjp(v)), top)
 
 
 def _autograd_pullback(model, x):
-    if type(model) not in _warned:
-        _warned.add(type(model))
-        warnings.warn(f"{type(model).__name__} has layers the fast path does not know: autograd does it, slower",
-                      stacklevel=3)
+    odd = next(layer for layer in layers_of(model) if not has_step(layer))
+    if type(odd) not in _warned:
+        _warned.add(type(odd))
+        warnings.warn(f"{type(odd).__name__} has no fast gradients: autograd computes them", stacklevel=2)
     x = x.detach().requires_grad_()
     with torch.enable_grad():
         logits = model(x)
 
     def vjp(v):
-        g = [torch.autograd.grad(logits, x, v[:, j], retain_graph=True)[0] for j in range(v.shape[1])]
-        return torch.stack(g, 1)
+        directions = v.unbind(1)
+        return torch.stack([torch.autograd.grad(logits, x, w, retain_graph=True)[0] for w in directions], 1)
 
     return logits.detach(), vjp

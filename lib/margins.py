@@ -6,7 +6,7 @@ prediction is right and -1 where it is wrong. The caller takes the minimum or th
 
 import torch
 
-from .gradients import cross_lipschitz_norms
+from .gradients import cross_lipschitz
 
 BLOCK = 1024  # perturbations are drawn in blocks of this many, whatever the batch size
 
@@ -41,13 +41,14 @@ def sampled_margins(model, x, y, *, radius=5.0, samples=51200, generator=None, b
     with torch.no_grad():
         logits = model(x)  # (n, c)
     top = logits.argmax(1)
+    norms_at = cross_lipschitz(model)
     largest = torch.zeros_like(logits)  # L_k of each point
     for i, seed in enumerate(seeds):
         source = torch.Generator(x.device).manual_seed(seed)
         for start in range(0, samples, BLOCK):
             block = uniform_ball(BLOCK, x[i].shape, radius, source, like=x)[: samples - start]
             for delta in block.split(batch or BLOCK):
-                norms = cross_lipschitz_norms(model, x[i] + delta, top[i].expand(len(delta)))
+                norms = norms_at(x[i] + delta, top[i].expand(len(delta)))
                 largest[i] = torch.maximum(largest[i], norms.amax(0))
         if progress is not None:
             progress(i + 1, len(x))

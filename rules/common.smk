@@ -54,6 +54,11 @@ def sources(*modules):
     return [f"{folder}/{module}.py" for module in modules]
 
 
+def measured(wildcards, split):
+    """How many points of a split have their margins measured; None means all."""
+    return None if wildcards.dataset in config["points"]["whole"] else config["points"][split]
+
+
 def kept_epochs(wildcards):
     """The epochs whose weights are kept: all of a linear model, the checkpoints of the others."""
     if wildcards.model in LINEAR:

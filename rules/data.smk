@@ -38,8 +38,8 @@ rule points:
     resources:
         mem_mb=1000,
     params:
-        train=config["points"]["train"],
-        test=config["points"]["test"],
+        train=lambda wildcards: measured(wildcards, "train"),
+        test=lambda wildcards: measured(wildcards, "test"),
         attack=config["attack"]["points"],
         seed=config["points"]["seed"],
     message:

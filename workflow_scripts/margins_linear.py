@@ -11,6 +11,7 @@ from workflow_scripts.margins import margin_table
 def main(checkpoints, points, outputs, summary, *, wanted):
     """Write one table for each of the `wanted` epochs to `outputs`, a line for every trained epoch to `summary`."""
     splits = {split: load_points(points, split) for split in ("train", "test")}
+    splits = {split: (x.flatten(1).double(), y, index) for split, (x, y, index) in splits.items()}  # once, not an epoch
     paths = dict(zip(wanted, outputs, strict=True))
     lines = []
     for epoch in epochs(checkpoints):
@@ -28,7 +29,7 @@ def main(checkpoints, points, outputs, summary, *, wanted):
 
 def write_points(path, weight, bias, splits, found):
     tables = [
-        margin_table(split, index, y, (x.flatten(1) @ weight.T + bias).argmax(1), found[split])
+        margin_table(split, index, y, (x @ weight.double().T + bias).argmax(1), found[split])
         for split, (x, y, index) in splits.items()
     ]
     with whole_file(path) as partial:

@@ -7,21 +7,24 @@ from lib.job import whole_file
 
 
 def main(data_npz, margins_path, attack_path, train, test, attack, seed):
-    """Write `train` + `test` points to `margins_path` and `attack` test images (None: all) to `attack_path`.
+    """Write `train` + `test` points to `margins_path` and `attack` test images to `attack_path`; None means all.
 
     The arrays index_* are positions in the data file, ascending. One seed serves all: attacked and measured test
     points overlap as far as their numbers allow.
     """
     with np.load(data_npz, allow_pickle=False) as arrays:
         data = {key: arrays[key] for key in arrays.files}
-    total = len(data["y_test"])
-    save(margins_path, chosen(data, "train", train, seed) | chosen(data, "test", test, seed))
-    save(attack_path, chosen(data, "test", total if attack is None else attack, seed))
-    print(f"margins: {train} training and {test} test points; attack: {attack or total} of {total} test images")
+    measured = chosen(data, "train", train, seed) | chosen(data, "test", test, seed)
+    attacked = chosen(data, "test", attack, seed)
+    save(margins_path, measured)
+    save(attack_path, attacked)
+    counts = [len(arrays) for arrays in (measured["y_train"], measured["y_test"], attacked["y_test"])]
+    print("margins: {} training and {} test points; attack: {} test images".format(*counts))
 
 
 def chosen(data, split, count, seed):
-    index = draw_points(len(data[f"y_{split}"]), count, seed=seed, split=split)
+    total = len(data[f"y_{split}"])
+    index = draw_points(total, total if count is None else count, seed=seed, split=split)
     x, y = data[f"x_{split}"][index], data[f"y_{split}"][index]
     return {f"x_{split}": x, f"y_{split}": y, f"index_{split}": index}
 

@@ -1,0 +1,141 @@
+"""Backward passes of plain Sequential networks for several directions at once, without autograd.
+
+A step maps an input x (n, ...) to (output, back); back maps gradients (n, k, *output) to (n, k, *input) and
+may overwrite its argument. The k directions of a sample share its masks, which are floats and multiplied in
+place: the least traffic to memory. Images on a CPU are channels-last, as its convolutions want them.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def layers_of(model):
+    """The layers of `model` in order, nested Sequentials unpacked, each pooling before its ReLU."""
+    layers = _unpacked(model)
+    for i in range(len(layers) - 1):  # the two commute, and a pooled image is cheaper to rectify and to mask
+        if type(layers[i]) is nn.ReLU and type(layers[i + 1]) is nn.MaxPool2d:
+            layers[i], layers[i + 1] = layers[i + 1], layers[i]
+    return layers
+
+
+def has_step(layer):
+    """Whether `step_of` serves the layer, with the options that it has."""
+    if type(layer) is nn.Conv2d:
+        return layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+    if type(layer) is nn.MaxPool2d:
+        window = _pair(layer.kernel_size)
+        plain = _pair(layer.padding) == (0, 0) and _pair(layer.dilation) == (1, 1)
+        return plain and _pair(layer.stride) == window and not (layer.ceil_mode or layer.return_indices)
+    if type(layer) is nn.Flatten:
+        return layer.start_dim == 1 and layer.end_dim == -1
+    return type(layer) in _STEPS
+
+
+def step_of(layer):
+    """The step of a layer; it reads the layer's weights once, now."""
+    return _STEPS[type(layer)](layer)
+
+
+def _unpacked(model):
+    if type(model) is not nn.Sequential:
+        return [model]
+    return [layer for part in model for layer in _unpacked(part)]
+
+
+def _linear(layer):
+    weight, bias = layer.weight.detach(), layer.bias
+
+    def step(x):
+        return F.linear(x, weight, bias), lambda g: g @ weight
+
+    return step
+
+
+def _relu(layer):
+    def step(x):
+        y = F.relu(x)
+        mask = y.sign()[:, None]  # 0 or 1
+        return y, lambda g: g.mul_(mask)
+
+    return step
+
+
+def _flatten(layer):
+    def step(x):
+        def back(g):
+            n, k = g.shape[:2]
+            return _images(g.reshape(n * k, *x.shape[1:])).unflatten(0, (n, k))
+
+        return x.flatten(1), back
+
+    return step
+
+
+def _max_pool(layer):
+    window = _pair(layer.kernel_size)
+
+    def step(x):
+        y, index = F.max_pool2d(x, window, return_indices=True)
+        size = x.shape[2:]
+
+        def enlarge(t):
+            t = F.interpolate(t, scale_factor=window)
+            rest = [whole - part for whole, part in zip(size, t.shape[2:], strict=True)]
+            return F.pad(t, (0, rest[1], 0, rest[0])) if any(rest) else t  # what the pooling dropped
+
+        place = torch.arange(size.numel(), device=x.device, dtype=torch.float32).reshape(size)
+        mask = (enlarge(index.float()) == place).to(x.dtype)[:, None]  # one entry of each window
+        return y, lambda g: enlarge(g.flatten(0, 1)).unflatten(0, g.shape[:2]).mul_(mask)
+
+    return step
+
+
+def _conv(layer):
+    weight, bias = _images(layer.weight.detach()), layer.bias
+    kernel, stride, padding, dilation = layer.kernel_size, layer.stride, layer.padding, layer.dilation
+    few = weight.shape[1] <= 4 and layer.groups == 1 and weight.device.type == "cpu"
+
+    def step(x):
+        y = F.conv2d(_images(x), weight, bias, stride, padding, dilation, layer.groups)
+        size = x.shape[2:]
+        room = [size[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1 for i in (0, 1)]
+        rest = [room[i] % stride[i] for i in (0, 1)]  # rows and columns that the stride left out
+
+        def back(g):
+            lead, g = g.shape[:2], g.flatten(0, 1)
+            if few:
+                g = _to_few_channels(g, weight, size, stride, padding, dilation)
+            else:
+                g = F.conv_transpose2d(g, weight, None, stride, padding, rest, layer.groups, dilation)
+            return g.unflatten(0, lead)
+
+        return y, back
+
+    return step
+
+
+def _to_few_channels(g, weight, size, stride, padding, dilation):
+    """A transposed convolution to a few channels as a product and shifted sums, which a CPU does faster."""
+    n, out, h, w = g.shape
+    c, kh, kw = weight.shape[1:]
+    taps = weight.permute(1, 2, 3, 0).reshape(-1, out) @ g.permute(0, 2, 3, 1).reshape(-1, out).T
+    taps = taps.view(c, kh, kw, n, h, w)
+    x = g.new_zeros(c, n, size[0] + 2 * padding[0], size[1] + 2 * padding[1])
+    for i in range(kh):
+        rows = slice(i * dilation[0], i * dilation[0] + stride[0] * (h - 1) + 1, stride[0])
+        for j in range(kw):
+            columns = slice(j * dilation[1], j * dilation[1] + stride[1] * (w - 1) + 1, stride[1])
+            x[:, :, rows, columns] += taps[:, i, j]
+    return x[:, :, padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]].transpose(0, 1)
+
+
+def _images(x):
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 and x.device.type == "cpu" else x
+
+
+def _pair(value):
+    return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+
+
+_STEPS = {nn.Linear: _linear, nn.ReLU: _relu, nn.Flatten: _flatten, nn.MaxPool2d: _max_pool, nn.Conv2d: _conv}
