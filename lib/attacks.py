@@ -11,59 +11,81 @@ import torch
 from .gradients import pullback
 
 LOSSES = ("cross_entropy", "margin")
-REDUCTIONS = ("sum", "mean")
+HELD = -1  # in place of a step number: no iterate broke the point
 
 
 def pgd_l2(
-    model, x, y, *, eps, step=0.01, iterations=1000, loss="cross_entropy", gradient_floor=0.0, reduction="sum",
-    batch=512,
-):  # fmt: skip
+    model,
+    x,
+    y,
+    *,
+    eps,
+    step=0.01,
+    iterations=1000,
+    loss="cross_entropy",
+    gradient_floor=0.0,
+    averaged_over=1,
+    batch=256,
+):
     """Return adversarial points (n, ...): the first misclassified iterate, or the last where none was found.
 
     model maps pixels in [0, 1] (n, ...) to logits (n, c); x (n, ...), y (n,). The iterates start at x, without a
     random step; each stays within eps of x in the L2 norm and inside [0, 1]; step is the L2 length of a step.
-    loss: cross_entropy or margin (the largest other logit minus the own). gradient_floor: a gradient is divided by
-    max(its norm, gradient_floor). batch: points attacked at once. reduction: sum, or mean, which divides the
-    gradients by `batch` before they meet the floor, as a loss averaged over a batch does.
-    Raises ValueError for pixels outside [0, 1] and for settings that make no sense.
+    loss: cross_entropy, or margin (the largest other logit minus the own). gradient_floor: a gradient is divided by
+    max(its norm, gradient_floor). averaged_over: number of points over which the loss is averaged; it divides the
+    gradients before they meet the floor, as in libraries that take a mean over the batch; 1 is the summed loss.
+    batch: points attacked at once. Raises ValueError for pixels outside [0, 1] and settings that make no sense.
     """
-    _check(x, y, eps, step, iterations, loss, gradient_floor, reduction)
-    floor = gradient_floor * (batch if reduction == "mean" else 1)
-    parts = [
-        _attack(model, a, b, eps, step, iterations, loss, floor)
-        for a, b in zip(x.split(batch), y.split(batch), strict=True)
-    ]
-    return torch.cat(parts)
+    _check(x, y, eps, step, iterations, loss, gradient_floor, averaged_over)
+    rule = {"step": step, "iterations": iterations, "loss": loss, "floor": gradient_floor * averaged_over}
+    parts = zip(x.split(batch), y.split(batch), strict=True)
+    return torch.cat([_attack(model, a, b, eps, **rule)[0] for a, b in parts])
 
 
-def robust_points(model, x, y, *, eps, batch=512, progress=None, **settings):
-    """Return for each point and each eps whether the attack left it correctly classified, bool (n, len(eps)).
+def breaking_steps(
+    model,
+    x,
+    y,
+    *,
+    eps,
+    step=0.01,
+    iterations=1000,
+    loss="cross_entropy",
+    gradient_floor=0.0,
+    averaged_over=1,
+    batch=256,
+    progress=None,
+):
+    """Return for each point and eps the number of the first iterate that broke it, int64 (n, len(eps)).
 
-    eps: ascending radii; 0 asks for the clean prediction. A point broken at a small eps is broken at every larger
-    one and is not attacked again. settings: as for pgd_l2. progress: called with (done, n) after each batch.
+    0: misclassified without an attack; HELD (-1): no iterate broke it. eps: ascending radii, 0 asks for the clean
+    prediction alone. A point broken at a small eps is broken by the same step at every larger one and is not
+    attacked again. Other arguments as for pgd_l2; progress is called with (done, n) after each batch.
     """
-    if list(eps) != sorted(set(eps)) or not len(eps):
+    if not len(eps) or list(eps) != sorted(set(eps)):
         raise ValueError(f"eps is {list(eps)}: give one or more radii in ascending order")
-    held = torch.zeros((len(x), len(eps)), dtype=torch.bool)
+    _check(x, y, max(eps[-1], 1e-9), step, iterations, loss, gradient_floor, averaged_over)
+    rule = {"step": step, "loss": loss, "floor": gradient_floor * averaged_over}
+    broken = torch.full((len(x), len(eps)), HELD)
     for rows in torch.arange(len(x)).split(batch):
-        alive = rows.to(x.device)
+        alive = rows
         for j, radius in enumerate(eps):
-            found = x[alive]
-            if radius > 0 and len(alive):
-                found = pgd_l2(model, found, y[alive], eps=radius, batch=batch, **settings)
-            alive = alive[_correct(model, found, y[alive])]
-            held[alive.cpu(), j] = True
+            at = alive.to(x.device)
+            _, found = _attack(model, x[at], y[at], radius, iterations=iterations if radius else 0, **rule)
+            broken[alive, j:] = found.cpu()[:, None]
+            alive = alive[found.cpu() == HELD]
         if progress is not None:
             progress(int(rows[-1]) + 1, len(x))
-    return held
+    return broken
 
 
 def robust_accuracy(model, x, y, *, eps=(0.5, 1.0, 1.5, 2.0), **settings):
     """Return the share of points that withstand the attack, in percent, one float per eps (Table 1, columns 5-8).
 
-    Arguments as for robust_points.
+    Arguments as for breaking_steps.
     """
-    return [100 * share for share in robust_points(model, x, y, eps=eps, **settings).double().mean(0).tolist()]
+    held = breaking_steps(model, x, y, eps=eps, **settings) == HELD
+    return [100 * share for share in held.double().mean(0).tolist()]
 
 
 def loss_direction(logits, y, loss):
@@ -86,14 +108,16 @@ def loss_direction(logits, y, loss):
     return v / norm[:, None], log_scale.exp() * norm
 
 
-def _attack(model, x, y, eps, step, iterations, loss, floor):
-    found = x.clone()
-    rows = torch.arange(len(x), device=x.device)  # the points still correct, and their current iterates
+def _attack(model, x, y, eps, *, step, iterations, loss, floor):
+    """Points (n, ...) as pgd_l2 returns them, and the steps that broke them (n,); broken points leave the batch."""
+    found, broken = x.clone(), torch.full((len(x),), HELD, device=x.device)
+    rows = torch.arange(len(x), device=x.device)  # of the points still correct
     origin, current = x, x
     for i in range(iterations + 1):
         logits, vjp = pullback(model, current)
         found[rows] = current
         correct = logits.argmax(1) == y
+        broken[rows[~correct]] = i
         if i == iterations or not correct.any():
             break
         u, scale = loss_direction(logits, y, loss)
@@ -101,7 +125,7 @@ def _attack(model, x, y, eps, step, iterations, loss, floor):
         current = _step(current, origin, g, scale, eps, step, floor)
         if not correct.all():
             rows, y, origin, current = rows[correct], y[correct], origin[correct], current[correct]
-    return found
+    return found, broken
 
 
 def _step(current, origin, g, scale, eps, step, floor):
@@ -114,19 +138,14 @@ def _step(current, origin, g, scale, eps, step, floor):
     return (origin + delta.view_as(origin)).clamp(0, 1)
 
 
-@torch.no_grad()
-def _correct(model, x, y):
-    return model(x).argmax(1) == y if len(x) else torch.zeros(0, dtype=torch.bool, device=x.device)
-
-
-def _check(x, y, eps, step, iterations, loss, gradient_floor, reduction):
-    if not (eps > 0 and step > 0 and iterations >= 1 and gradient_floor >= 0):
+def _check(x, y, eps, step, iterations, loss, gradient_floor, averaged_over):
+    if not (eps > 0 and step > 0 and iterations >= 1 and gradient_floor >= 0 and averaged_over >= 1):
         raise ValueError(
-            f"eps {eps}, step {step}, iterations {iterations}, gradient_floor {gradient_floor}: eps and step must be "
-            "positive, iterations at least 1, gradient_floor at least 0"
+            f"eps {eps}, step {step}, iterations {iterations}, gradient_floor {gradient_floor}, averaged_over "
+            f"{averaged_over}: eps and step must be positive, gradient_floor at least 0, the others at least 1"
         )
-    if loss not in LOSSES or reduction not in REDUCTIONS:
-        raise ValueError(f"loss {loss!r}, reduction {reduction!r}: choose from {LOSSES} and {REDUCTIONS}")
+    if loss not in LOSSES:
+        raise ValueError(f"loss is {loss!r}: choose {' or '.join(LOSSES)}")
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} points and y {len(y)} labels: give one label a point")
     if len(x) and (x.min() < 0 or x.max() > 1):

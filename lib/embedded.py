@@ -5,7 +5,7 @@ from importlib import resources
 import numpy as np
 
 SIDE, CLASSES = 32, 10
-FINE, COARSE = 3.5, 10.0  # periods of the textures, pixels
+FINE, COARSE = 3.0, 10.0  # periods of the textures, pixels
 CONTRAST = (0.3, 0.45)  # smallest and largest amplitude of a texture, pixels in [0, 1]
 SHADE = 0.45  # amplitude of the shading
 DRIFT = 0.1  # of a second shading, whose direction means nothing

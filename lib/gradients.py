@@ -7,7 +7,7 @@ from torch import nn
 
 from .backward import has_step, layers_of, step_of
 
-_CPU_BYTES = 12 << 20  # of the largest gradients at a time: they stay in the cache
+_CPU_BYTES, _CPU_SAMPLES = 24 << 20, 64  # at most at a time: larger gradients leave the cache
 _BLOCKS = 8  # of a triangle; more of them skip more zeros, but make thinner matrix products
 _warned = set()
 
@@ -101,8 +101,10 @@ def _samples_at_once(steps, x):
         for step in steps:
             z, _ = step(z)
             largest = max(largest, z.numel())
-    room = torch.cuda.mem_get_info(x.device)[0] // 8 if x.is_cuda else _CPU_BYTES
-    return max(1, room // (largest * z.shape[1] * z.element_size()))
+    bytes_of_one = largest * z.shape[1] * z.element_size()
+    if x.is_cuda:
+        return max(1, torch.cuda.mem_get_info(x.device)[0] // 8 // bytes_of_one)
+    return max(1, min(_CPU_SAMPLES, _CPU_BYTES // bytes_of_one))
 
 
 @torch.no_grad()

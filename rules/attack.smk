@@ -22,8 +22,7 @@ rule attack:
         epoch=lambda wildcards: config["checkpoints"][wildcards.model][-1],
         eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset],
         settings={
-            key: config["attack"][key]
-            for key in ("step", "iterations", "loss", "gradient_floor", "reduction", "batch")
+            key: config["attack"][key] for key in ("step", "iterations", "loss", "gradient_floor", "averaged_over")
         },
         device=config["device"],
     message:

@@ -2,26 +2,34 @@
 
 import pandas as pd
 
-from lib.attacks import robust_points
+from lib.attacks import HELD, breaking_steps
 from lib.checkpoints import load_model, load_points
 from lib.job import pick_device, progress_bar, whole_file
 
 
 def main(checkpoints, points, output, *, key, epoch, eps, settings, device):
-    """Write one line a test image: index, label, and for each eps (0: no attack) whether it held."""
+    """Write one line a test image: index, label, and for each eps (0: no attack) the step that broke it, -1: none."""
     device = pick_device(device)
     model = load_model(checkpoints, key["dataset"], key["model"], epoch, device=device)
     x, y, index = load_points(points, "test", device=device)
     bar = progress_bar(len(x), f"attack {'/'.join(map(str, key.values()))}", "image")
     eps = [0.0, *eps]
-    held = robust_points(model, x, y, eps=eps, **settings, progress=bar.update_to)  # (n, len(eps))
+    steps = breaking_steps(model, x, y, eps=eps, **settings, progress=bar.update_to)  # (n, len(eps))
     bar.close()
     table = pd.DataFrame({"index": index, "label": y.cpu().numpy()})
-    for radius, column in zip(eps, held.T.int().numpy(), strict=True):
+    for radius, column in zip(eps, steps.T.numpy(), strict=True):
         table[f"eps{radius:g}"] = column
-        print(f"eps {radius:g}: {100 * column.mean():.2f} % correct")
+        print(f"eps {radius:g}: {100 * (column == HELD).mean():.2f} % correct")
+    print(f"{total_steps(steps, settings['iterations'])} steps taken for {len(x)} images")
     with whole_file(output) as path:
         table.to_csv(path, index=False)
+
+
+def total_steps(steps, iterations):
+    """Gradient steps taken in all: a point is attacked at the radii up to the first that breaks it."""
+    attacked = steps[:, 1:]
+    fresh = (steps[:, :-1] == HELD) & (attacked != HELD)
+    return int((attacked == HELD).sum() * iterations + attacked[fresh].sum())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import pandas as pd
 
 from lib.job import whole_file
 
+HELD = -1  # as in lib.attacks, which would bring torch along
+
 RUN = re.compile(
     r"(?P<dataset>\w+)/(?P<model>lr|mlp|cnn)/(?P<method>std|lcr|amr)/seed(?P<seed>\d+)(/epoch(?P<epoch>\d+))?"
 )
@@ -26,7 +28,8 @@ def tidy(part, path, table):
             points="size", minimum="min", average="mean"
         )
     if table == "attacks":
-        part = part.melt(["index", "label"], var_name="eps", value_name="held")
+        part = part.melt(["index", "label"], var_name="eps", value_name="broken_at")
+        part["held"] = (part.broken_at == HELD).astype(int)
         part["eps"] = part.eps.str.removeprefix("eps").astype(float)
     for position, (name, value) in enumerate(key.items()):
         part.insert(position, name, value)

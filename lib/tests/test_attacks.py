@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from lib.attacks import loss_direction, pgd_l2, robust_accuracy, robust_points
+from lib.attacks import HELD, breaking_steps, loss_direction, pgd_l2, robust_accuracy
 from lib.margins import linear_margins
 from lib.models import build
 
@@ -24,13 +24,13 @@ def test_linear_models_break_just_beyond_their_margin(loss):
     model, x, y = linear()
     margins = linear_margins(model[0].weight, model[0].bias, x, y)
     for i in range(len(x)):
-        inside = robust_points(
+        steps = breaking_steps(
             model, x[i : i + 1], y[i : i + 1], eps=[0.99 * margins[i].item(), 1.02 * margins[i].item()],
             step=0.002, iterations=800, loss=loss,
         )  # fmt: skip
-        assert inside[0, 0], "an attack within the margin flipped a linear model"
+        assert steps[0, 0] == HELD, "an attack within the margin flipped a linear model"
         if loss == "margin":
-            assert not inside[0, 1], "an attack beyond the margin failed"
+            assert steps[0, 1] > 0, "an attack beyond the margin failed"
 
 
 def test_iterates_stay_in_the_ball_and_the_box():
@@ -81,28 +81,34 @@ def test_confidence_hides_nothing_without_a_floor_and_everything_with_one():
     assert robust_accuracy(model, x, y, gradient_floor=1e-6, **settings) == [0.0]
 
 
-def test_floor_and_mean_scale_the_step():
+def test_floor_and_average_scale_the_step():
     model = build("mnist", "mlp").requires_grad_(False)
     x = 0.3 + 0.4 * torch.rand((4, 1, 28, 28), generator=torch.Generator().manual_seed(0))
     y = model(x).argmax(1)
     z = x.clone().requires_grad_()
     norm = torch.autograd.grad(cross_entropy(model(z), y, reduction="sum"), z)[0].flatten(1).norm(dim=1)
-    for reduction, share in (("sum", 1), ("mean", 4)):
-        moved = pgd_l2(
-            model, x, y, eps=1.0, step=0.01, iterations=1, gradient_floor=10.0, reduction=reduction, batch=4
-        ) - x  # fmt: skip
+    for share in (1, 4):
+        settings = {"step": 0.01, "iterations": 1, "gradient_floor": 10.0, "averaged_over": share}
+        moved = pgd_l2(model, x, y, eps=1.0, **settings) - x
         torch.testing.assert_close(moved.flatten(1).norm(dim=1), 0.01 * norm / share / 10, rtol=1e-3, atol=0)
 
 
-def test_robust_points_are_monotone_and_start_with_the_clean_prediction():
+def test_breaking_steps_are_monotone_and_those_of_a_plain_attack():
     model, x, y = linear()
     wrong = y.clone()
     wrong[:5] = (y[:5] + 1) % 4
-    held = robust_points(model, x, wrong, eps=[0.0, 0.05, 0.2, 1.0], iterations=100, batch=7)
-    assert not held[:5].any() and held[5:, 0].all()
-    assert (held[:, :-1] >= held[:, 1:]).all()
-    shares = robust_accuracy(model, x, wrong, eps=[0.0, 0.05, 0.2, 1.0], iterations=100)
-    assert shares[0] == pytest.approx(100 * 5 / 10) and shares == sorted(shares, reverse=True)
+    eps = [0.0, 0.05, 0.2, 1.0]
+    steps = breaking_steps(model, x, wrong, eps=eps, iterations=100, batch=3)
+    assert (steps[:5] == 0).all() and (steps[5:, 0] == HELD).all()
+    assert ((steps[:, :-1] == HELD) | (steps[:, 1:] == steps[:, :-1])).all(), "broken at an eps, not at a larger one"
+    last = steps[5:, -1]
+    assert (last > 5).all()  # further away than five steps
+    for i, n in enumerate(last.tolist(), start=5):
+        for iterations, holds in ((n - 1, True), (n, False)):
+            moved = pgd_l2(model, x[i : i + 1], y[i : i + 1], eps=1.0, iterations=iterations)
+            assert (model(moved).argmax(1) == y[i]).item() is holds
+    shares = robust_accuracy(model, x, wrong, eps=eps, iterations=100)
+    assert shares == (100 * (steps == HELD).double().mean(0)).tolist() and shares == sorted(shares, reverse=True)
 
 
 def test_a_point_without_a_gradient_stays_where_it_is():
@@ -121,7 +127,7 @@ def test_a_point_without_a_gradient_stays_where_it_is():
         ({"iterations": 0}, "iterations"),
         ({"gradient_floor": -1}, "gradient_floor"),
         ({"loss": "hinge"}, "hinge"),
-        ({"reduction": "max"}, "max"),
+        ({"averaged_over": 0}, "averaged_over"),
         ({"x": torch.full((2, 20), 1.5)}, "scale them"),
         ({"y": torch.zeros(3, dtype=torch.long)}, "labels"),
     ],
@@ -137,4 +143,4 @@ def test_bad_arguments(change, match):
 def test_radii_must_ascend(eps):
     model, x, y = linear(n=2)
     with pytest.raises(ValueError, match="ascending"):
-        robust_points(model, x, y, eps=eps)
+        breaking_steps(model, x, y, eps=eps)

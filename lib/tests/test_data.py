@@ -389,7 +389,7 @@ def test_scripts_write_the_data_and_the_points(tmp_path, capsys):
             assert set(points["index_test"]) <= set(attacked["index_test"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("CIFAR-10 (unverified): 20 training and 20 test images, sha256 ")
-    assert lines[2] == "margins: 6 training and 4 test points; attack: 5 of 20 test images"
+    assert lines[2] == "margins: 6 training and 4 test points; attack: 5 test images"
     assert {path.name for path in npz.parent.iterdir()} == {"data.npz", "data.json", "margins.npz", "attack.npz"}
     with pytest.raises(ValueError, match="the train split holds 20 points, 21 are requested"):
         write_points(npz, margins, attack, train=21, test=4, attack=None, seed=3)
