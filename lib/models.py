@@ -35,10 +35,14 @@ def build(dataset, model, *, seed=0):
     return nn.Sequential(OrderedDict(features=features, head=head))
 
 
+def weights(model):
+    """Return the weight parameters of all linear and convolutional layers, first layer first."""
+    return [layer.weight for layer in model.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+
+
 def linear_layers(model):
     """Return the weights W_l of eq. (4) as matrices (out, in): a convolution's kernel is (out, in * k * k)."""
-    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
-    return [layer.weight.flatten(1) for layer in layers]
+    return [weight.flatten(1) for weight in weights(model)]
 
 
 def _lr(shape):

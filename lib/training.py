@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 
 from .data import to_float
-from .objectives import batch_loss, penalty, retract
+from .objectives import add_penalty_gradient, batch_loss, retract
 
 ERROR_BATCH = 1000  # images at once where only predictions are wanted
 
@@ -39,7 +39,9 @@ def train(
     device = next(model.parameters()).device
     x_train, x_test = _pixels(x_train, device), _pixels(x_test, device)
     y_train, y_test = _labels(y_train, device), _labels(y_test, device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate, momentum=momentum, nesterov=momentum > 0)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=learning_rate, momentum=momentum, nesterov=momentum > 0, fused=True
+    )
     order = torch.Generator().manual_seed(seed)
     first = 1 if resume is None else _restore(model, optimizer, order, resume) + 1
     for epoch in range(first, epochs + 1):
@@ -49,10 +51,10 @@ def train(
         for batch in torch.randperm(len(x_train), generator=order).to(device).split(batch_size):
             x, y = x_train[batch], y_train[batch]
             loss, entropy, logits = batch_loss(model, x, y, lam=lam, tau=tau)
-            if beta and orthogonality == "penalty":
-                loss = loss + beta * penalty(model)
             optimizer.zero_grad()
             loss.backward()
+            if beta and orthogonality == "penalty":
+                add_penalty_gradient(model, beta)
             optimizer.step()
             if beta and orthogonality == "retraction":
                 retract(model, beta)

@@ -23,7 +23,8 @@ rule train:
         objective=objective,
         epochs=lambda wildcards: config["training"]["epochs"][wildcards.model],
         keep=kept_epochs,
-        sgd={key: config["training"][key] for key in ("learning_rate", "momentum", "batch_size")},
+        batch_size=lambda wildcards: config["training"]["batch_size"][wildcards.model],
+        sgd={key: config["training"][key] for key in ("learning_rate", "momentum")},
         device=config["device"],
     message:
         "Train {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."

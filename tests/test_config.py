@@ -74,7 +74,7 @@ def test_values_of_the_paper():
     assert CONFIG["training"] == {
         "learning_rate": 0.01,
         "momentum": 0.9,
-        "batch_size": 128,
+        "batch_size": {"lr": 128, "mlp": 128, "cnn": 128},
         "epochs": {"lr": 1000, "mlp": 200, "cnn": 200},
     }
     assert (CONFIG["objective"]["lambda"], CONFIG["objective"]["beta"]) == (0.1, 1e-3)

@@ -76,6 +76,6 @@ if __name__ == "__main__":
         objective=snakemake.params.objective,
         epochs=snakemake.params.epochs,
         keep=set(snakemake.params.keep),
-        sgd=snakemake.params.sgd,
+        sgd=snakemake.params.sgd | {"batch_size": snakemake.params.batch_size},
         device=snakemake.params.device,
     )

@@ -3,7 +3,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from lib.models import build, linear_layers
-from lib.objectives import batch_loss, feature_margin, orthogonality, penalty, retract
+from lib.objectives import add_penalty_gradient, batch_loss, feature_margin, orthogonality, penalty, retract
 
 
 def batch(n=7, seed=0):
@@ -68,6 +68,17 @@ def test_retraction_is_a_gradient_step_on_the_penalty():
     retract(model, 1e-3)
     for found, wanted in zip(linear_layers(model), expected, strict=True):
         torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize(("dataset", "name"), [("mnist", "mlp"), ("cifar10", "mlp"), ("mnist", "cnn")])
+def test_gradient_of_the_penalty_is_that_of_autograd(dataset, name):
+    ours, theirs = build(dataset, name).double(), build(dataset, name).double()
+    for parameter in [*ours.parameters(), *theirs.parameters()]:
+        parameter.grad = torch.ones_like(parameter)
+    add_penalty_gradient(ours, 0.5)
+    (0.5 * penalty(theirs)).backward()
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad)
 
 
 def gradients(model):

@@ -75,7 +75,7 @@ def test_resumed_run_has_the_same_bits(method):
 def test_methods_differ_as_they_should():
     std, lcr, retracted = (build("mnist", "mlp") for _ in range(3))
     run(std, 3)
-    run(lcr, 3, beta=1e-2)
+    run(lcr, 3, beta=0.1)
     run(retracted, 3, beta=1e-2, orthogonality="retraction")
     assert penalty(lcr) < 0.9 * penalty(std)
     assert penalty(retracted) < 0.9 * penalty(std)
