@@ -1,13 +1,14 @@
 """Norms of the class gradients of a classifier, for all classes of a batch at once."""
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import nn
 
 from .backward import has_step, layers_of, step_of
 
-_CPU_BYTES, _CPU_SAMPLES = 24 << 20, 64  # at most at a time: larger gradients leave the cache
+_CPU_BYTES, _CPU_SAMPLES = 12 << 20, 64  # at most at a time: larger gradients leave the cache
 _BLOCKS = 8  # of a triangle; more of them skip more zeros, but make thinner matrix products
 _warned = set()
 
@@ -39,7 +40,7 @@ def cross_lipschitz_norms(model, x, top):
 
 
 def cross_lipschitz(model):
-    """The function (x, top) -> norms of `cross_lipschitz_norms`, for many batches; the weights are read now.
+    """The function (x, top) -> norms of `cross_lipschitz_norms`, for many batches and unchanged weights.
 
     It does once, in about a second, what depends on the weights alone: a first linear layer W (h, d) is
     replaced by the triangular factor of W^T = QR, as ||W^T v|| = ||R v||: at most h rows, zeros skipped.
@@ -49,7 +50,7 @@ def cross_lipschitz(model):
 
 def _norms_function(model, *, triangular):
     if not is_fast(model):
-        return lambda x, top: _by_parts(lambda x, top: _autograd_norms(model, x, top), x, top, 128)
+        return lambda x, top: _in_parts(map, lambda x, top: _autograd_norms(model, x, top), x, top, 128)
     layers = layers_of(model)
     steps = [step_of(layer) for layer in layers]
     first = next((i for i, layer in enumerate(layers) if type(layer) is not nn.Flatten), 0)
@@ -61,7 +62,17 @@ def _norms_function(model, *, triangular):
             return _norms(logits, lambda v: _length(_backward(backs, v)), top)
         return _norms(logits, lambda v: _block_norms(_backward(backs[first + 1 :], v), blocks), top)
 
-    return lambda x, top: _by_parts(part, x, top, _samples_at_once(steps, x))
+    def norms(x, top):
+        size, threads = _samples_at_once(steps, x), torch.get_num_threads()
+        if x.is_cuda or threads == 1 or len(x) < 2 * threads:
+            return _in_parts(map, part, x, top, size)
+        try:  # a thread for each part: no barrier after each layer, and parts in the cores' own caches
+            with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                return _in_parts(pool.map, part, x, top, min(size, -(-len(x) // threads)))
+        finally:
+            torch.set_num_threads(threads)
+
+    return norms
 
 
 @torch.no_grad()
@@ -91,8 +102,8 @@ def _norms(logits, norms_of, top):
     return logits.new_zeros(n, c).scatter(1, others, norms)
 
 
-def _by_parts(function, x, top, size):
-    return torch.cat([function(*part) for part in zip(x.split(size), top.split(size), strict=True)])
+def _in_parts(apply, function, x, top, size):
+    return torch.cat(list(apply(function, x.split(size), top.split(size))))
 
 
 def _samples_at_once(steps, x):

@@ -129,6 +129,21 @@ def test_parts_do_not_change_the_result(monkeypatch):
     assert torch.allclose(cross_lipschitz_norms(model, x[:1], top[:1]), whole[:1], rtol=1e-5)
 
 
+@pytest.mark.parametrize("dataset, model", [("mnist", "mlp"), ("mnist", "cnn")])
+def test_threads_do_not_change_the_result(dataset, model):
+    model = network(dataset, model)
+    x, top = torch.rand(9, 1, 28, 28), torch.arange(9)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = cross_lipschitz(model)(x, top)
+        torch.set_num_threads(2)
+        assert_close(cross_lipschitz(model)(x, top), alone, 1e-5)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
 def test_vjp_can_be_called_again_and_leaves_its_argument_alone():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 4), nn.ReLU())
