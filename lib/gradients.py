@@ -2,13 +2,15 @@
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import torch
 from torch import nn
 
 from .backward import has_step, layers_of, step_of
 
-_CPU_BYTES, _CPU_SAMPLES = 12 << 20, 64  # at most at a time: larger gradients leave the cache
+_CPU_BYTES, _CPU_SAMPLES = 12 << 20, 64  # at most at a time, along all classes: more would leave the cache
+_SLOW_SAMPLES = 128  # at a time where autograd does it
 _BLOCKS = 8  # of a triangle; more of them skip more zeros, but make thinner matrix products
 _warned = set()
 
@@ -48,9 +50,42 @@ def cross_lipschitz(model):
     return _norms_function(model, triangular=True)
 
 
+def samples_at_once(model, x, *, directions=None):
+    """How many samples shaped like x[:1] to pull back together along `directions` directions each, default c.
+
+    On a CPU gradients of that many samples stay in its cache; on a GPU they take an eighth of its free memory.
+    """
+    if not is_fast(model):
+        return _SLOW_SAMPLES
+    z, largest = x[:1], x[0].numel()
+    with torch.no_grad():
+        for layer in layers_of(model):
+            z = layer(z)
+            largest = max(largest, z.numel())
+    classes = z.shape[1]
+    directions = directions or classes
+    bytes_of_one = largest * directions * z.element_size()
+    if x.is_cuda:
+        return max(1, torch.cuda.mem_get_info(x.device)[0] // 8 // bytes_of_one)
+    return max(1, min(_CPU_SAMPLES * classes // directions, _CPU_BYTES // bytes_of_one))
+
+
+def shrinking(compute, size):
+    """Return compute(size); where memory runs out, say so, halve the size and try again."""
+    while True:
+        try:
+            return compute(size)
+        except torch.OutOfMemoryError:
+            if size == 1:
+                raise
+            size //= 2
+            warnings.warn(f"out of memory: going on with {size} samples at once", stacklevel=2)
+
+
 def _norms_function(model, *, triangular):
     if not is_fast(model):
-        return lambda x, top: _in_parts(map, lambda x, top: _autograd_norms(model, x, top), x, top, 128)
+        slow = partial(_autograd_norms, model)
+        return lambda x, top: shrinking(partial(_in_parts, map, slow, x, top), _SLOW_SAMPLES)
     layers = layers_of(model)
     steps = [step_of(layer) for layer in layers]
     first = next((i for i, layer in enumerate(layers) if type(layer) is not nn.Flatten), 0)
@@ -63,12 +98,13 @@ def _norms_function(model, *, triangular):
         return _norms(logits, lambda v: _block_norms(_backward(backs[first + 1 :], v), blocks), top)
 
     def norms(x, top):
-        size, threads = _samples_at_once(steps, x), torch.get_num_threads()
+        size = samples_at_once(model, x)
+        threads = torch.get_num_threads()
         if x.is_cuda or threads == 1 or len(x) < 2 * threads:
-            return _in_parts(map, part, x, top, size)
+            return shrinking(partial(_in_parts, map, part, x, top), size)
         try:  # a thread for each part: no barrier after each layer, and parts in the cores' own caches
             with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                return _in_parts(pool.map, part, x, top, min(size, -(-len(x) // threads)))
+                return shrinking(partial(_in_parts, pool.map, part, x, top), min(size, -(-len(x) // threads)))
         finally:
             torch.set_num_threads(threads)
 
@@ -104,18 +140,6 @@ def _norms(logits, norms_of, top):
 
 def _in_parts(apply, function, x, top, size):
     return torch.cat(list(apply(function, x.split(size), top.split(size))))
-
-
-def _samples_at_once(steps, x):
-    z, largest = x[:1], 1
-    with torch.no_grad():
-        for step in steps:
-            z, _ = step(z)
-            largest = max(largest, z.numel())
-    bytes_of_one = largest * z.shape[1] * z.element_size()
-    if x.is_cuda:
-        return max(1, torch.cuda.mem_get_info(x.device)[0] // 8 // bytes_of_one)
-    return max(1, min(_CPU_SAMPLES, _CPU_BYTES // bytes_of_one))
 
 
 @torch.no_grad()

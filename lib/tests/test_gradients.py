@@ -7,6 +7,7 @@ from torch import nn
 
 from lib import gradients
 from lib.gradients import cross_lipschitz, cross_lipschitz_norms, is_fast, pullback
+from lib.models import build
 
 SHAPES = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
 
@@ -227,3 +228,26 @@ def test_fallback_equals_the_fast_path(monkeypatch):
     monkeypatch.setattr(gradients, "has_step", lambda layer: False)
     monkeypatch.setattr(gradients, "_warned", {nn.Conv2d})
     assert torch.allclose(cross_lipschitz_norms(model, x, top), fast, rtol=1e-5)
+
+
+def test_out_of_memory_halves_the_batch_and_says_so():
+    sizes = []
+
+    def compute(size):
+        sizes.append(size)
+        if size > 5:
+            raise torch.OutOfMemoryError
+        return size
+
+    with pytest.warns(UserWarning, match=r"out of memory: going on with \d samples at once"):
+        assert gradients.shrinking(compute, 17) == 4
+    assert sizes == [17, 8, 4]
+    with pytest.raises(torch.OutOfMemoryError):
+        gradients.shrinking(lambda size: compute(9), 1)
+
+
+def test_batches_follow_from_the_size_of_the_network():
+    x = torch.rand(1, 1, 28, 28)
+    mlp, cnn = build("mnist", "mlp"), build("mnist", "cnn")
+    assert gradients.samples_at_once(mlp, x) > gradients.samples_at_once(cnn, x) >= 1
+    assert gradients.samples_at_once(cnn, x, directions=1) > 5 * gradients.samples_at_once(cnn, x)
