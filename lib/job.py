@@ -64,7 +64,7 @@ def whole_file(path):
     """Yield a temporary path beside `path`; on success it is moved there in one step, on failure removed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.partial")  # the next try takes the place of one that was killed
     try:
         yield partial
         os.replace(partial, path)

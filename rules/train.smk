@@ -4,7 +4,7 @@
 rule train:
     input:
         data="<results>/data/{dataset}.npz",
-        code=sources("data", "models", "objectives", "training"),
+        code=sources("data", "models", "objectives", "resume", "training"),
     output:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
         curve="<results>/train/{dataset}/{model}/{method}/seed{seed}/curve.csv",

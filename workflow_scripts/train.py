@@ -2,33 +2,46 @@
 
 import json
 import platform
-from time import perf_counter
+from pathlib import Path
+from time import monotonic
 
 import numpy as np
 import pandas as pd
 import torch
 
+from lib import resume
 from lib.checkpoints import save
+from lib.data import digest
 from lib.job import pick_device, progress_bar, whole_file
 from lib.models import build
-from lib.training import train
+from lib.training import Epoch, train
+
+SAVE_SECONDS = 20  # between two states to go on from; a killed run loses no more than that
 
 
 def main(data, checkpoints, curve, run, *, key, objective, epochs, keep, sgd, device):
     """Train the run `key` (dataset, model, method, seed) and write its three files."""
-    start = perf_counter()
     device = pick_device(device)
     with np.load(data, allow_pickle=False) as arrays:
         images = {name: arrays[name] for name in ("x_train", "y_train", "x_test", "y_test")}
     model = build(key["dataset"], key["model"], seed=key["seed"]).to(device)
-    kept, records = {}, []
+    rule = sgd | {"lam": objective["lam"], "beta": objective["beta"], "orthogonality": objective["orthogonality"]}
+    rule |= {"tau": torch.inf if objective["tau"] is None else objective["tau"], "epochs": epochs}
+    decisive = {
+        "keep": sorted(keep),
+        "data": digest(*images.values()),
+        "torch": torch.__version__,
+        "device": str(device),
+    }
+    identity = resume.fingerprint(**key, **rule, **decisive)
+    unfinished = Path(checkpoints).with_name("unfinished.safetensors")
+    before, kept, records = resume.load(unfinished, identity)
+    records, saved = [Epoch(*record) for record in records], monotonic()
+    if before is not None:
+        print(f"going on after epoch {records[-1].epoch} of an earlier call")
     bar = progress_bar(epochs, f"train {'/'.join(map(str, key.values()))}", "epoch")
-    steps = train(
-        model, **images, epochs=epochs, seed=key["seed"], **sgd,
-        lam=objective["lam"], beta=objective["beta"], orthogonality=objective["orthogonality"],
-        tau=torch.inf if objective["tau"] is None else objective["tau"],
-    )  # fmt: skip
-    for record, _ in steps:
+    bar.update(len(records))
+    for record, state in train(model, **images, seed=key["seed"], resume=before, **rule):
         records.append(record)
         if record.epoch in keep:
             kept[record.epoch] = {name: tensor.cpu().clone() for name, tensor in model.state_dict().items()}
@@ -38,10 +51,15 @@ def main(data, checkpoints, curve, run, *, key, objective, epochs, keep, sgd, de
         )
         bar.set_postfix_str(f"loss {record.train_loss:.4f}, test error {record.test_error:.2f} %", refresh=False)
         bar.update()
+        if monotonic() - saved > SAVE_SECONDS:
+            resume.save(unfinished, state, kept, records, identity)
+            saved = monotonic()
     bar.close()
-    about = key | {"objective": objective, "epochs": epochs, **sgd, "seconds": perf_counter() - start}
+    seconds = sum(record.seconds for record in records)
+    about = key | {"objective": objective, "epochs": epochs, **sgd, "seconds": seconds}
     about |= {"device": device_name(device), "torch": torch.__version__, "python": platform.python_version()}
     write(checkpoints, curve, run, key, kept, records, about)
+    unfinished.unlink(missing_ok=True)
 
 
 def write(checkpoints, curve, run, key, kept, records, about):

@@ -1,0 +1,79 @@
+"""A training job that dies goes on from its last saved epoch, to the same bits."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import load_file
+
+from workflow_scripts import train as script
+
+RUN = {
+    "key": {"dataset": "mnist", "model": "lr", "method": "amr", "seed": 3},
+    "objective": {"lam": 0.1, "beta": 1e-3, "tau": 5, "orthogonality": "penalty"},
+    "epochs": 4,
+    "keep": {1, 2, 4},
+    "sgd": {"learning_rate": 0.01, "momentum": 0.9, "batch_size": 32},
+    "device": "cpu",
+}
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {
+        f"x_{split}": rng.integers(0, 256, (n, 28, 28, 1), dtype=np.uint8)
+        for split, n in (("train", 200), ("test", 50))
+    }
+    labels = {f"y_{split}": rng.integers(0, 10, n).astype(np.uint8) for split, n in (("train", 200), ("test", 50))}
+    path = tmp_path / "data.npz"
+    np.savez(path, **{name: (arrays | labels)[name] for name in ("x_train", "y_train", "x_test", "y_test")})
+    return path
+
+
+def outputs(folder):
+    return [folder / name for name in ("checkpoints.safetensors", "curve.csv", "run.json")]
+
+
+def run(data, folder, **changes):
+    folder.mkdir(exist_ok=True)
+    script.main(data, *outputs(folder), **RUN | changes)
+
+
+def die_after(monkeypatch, epoch):
+    """Let the next run save after every epoch and end without warning in the given one."""
+
+    def train(*arguments, **settings):
+        for record, state in original(*arguments, **settings):
+            if record.epoch > epoch:
+                raise KeyboardInterrupt
+            yield record, state
+
+    original = script.train
+    monkeypatch.setattr(script, "SAVE_SECONDS", -1)
+    monkeypatch.setattr(script, "train", train)
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_run_that_died_ends_in_the_same_bits(data, tmp_path, monkeypatch, capsys, epoch):
+    run(data, tmp_path / "whole")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        die_after(patch, epoch)
+        run(data, tmp_path / "parts")
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["unfinished.safetensors"]
+    run(data, tmp_path / "parts")
+    assert f"going on after epoch {epoch}" in capsys.readouterr().out
+    whole, parts = (outputs(tmp_path / name) for name in ("whole", "parts"))
+    expected, found = load_file(whole[0]), load_file(parts[0])
+    assert set(expected) == set(found) and all(np.array_equal(expected[name], found[name]) for name in expected)
+    pd.testing.assert_frame_equal(pd.read_csv(whole[1]), pd.read_csv(parts[1]), check_exact=True)
+    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == sorted(path.name for path in parts)
+
+
+def test_another_run_starts_afresh(data, tmp_path, monkeypatch, capsys):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        die_after(patch, 2)
+        run(data, tmp_path / "run")
+    run(data, tmp_path / "run", sgd=RUN["sgd"] | {"learning_rate": 0.02})
+    said = capsys.readouterr().out
+    assert "belongs to another run" in said and "going on" not in said
+    assert len(pd.read_csv(tmp_path / "run" / "curve.csv")) == 4
