@@ -42,8 +42,9 @@ def progress_bar(total, what, unit):
         unit=unit,
         file=_terminal,
         mininterval=TERMINAL_SECONDS,
+        delay=TERMINAL_SECONDS,  # short jobs say nothing
         miniters=1,
-        leave=False,
+        leave=True,
         bar_format="{desc}: {unit} {n_fmt} of {total_fmt}, {elapsed} so far, {remaining} to go {postfix}\n",
     )
     bar.update_to = lambda done, _: bar.update(done - bar.n)

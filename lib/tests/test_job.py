@@ -22,7 +22,7 @@ def test_files_appear_whole_or_not_at_all(tmp_path):
 
 def test_log_holds_everything_and_the_terminal_one_line(tmp_path):
     script = (
-        "import os\nfrom lib.job import log_to, progress_bar\n"
+        "import os\nimport lib.job\nfrom lib.job import log_to, progress_bar\nlib.job.TERMINAL_SECONDS = 0\n"
         f"log_to({str(tmp_path / 'logs' / 'job.log')!r})\n"
         "print('from python')\nos.system('echo from a child')\n"
         "bar = progress_bar(2, 'train', 'epoch')\nbar.update(2)\nbar.close()\n"
