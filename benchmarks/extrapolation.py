@@ -1,0 +1,46 @@
+"""Hours of the paper's full run on this machine: the work that config.yaml asks for over the measured rates."""
+
+from lib.plots import MODELS, OFFICIAL
+
+from .timing import row
+
+TRAIN_IMAGES = {"mnist01": 12665, "mnist": 60000, "cifar10": 50000}
+TEST_IMAGES = 10000
+ITEM = "hours of the paper's run, all threads"
+
+
+def full_run(config, training, gradients, steps):
+    """Return a row of hours for each phase of each network, and their sum.
+
+    training: {(dataset, model, method): images/s}; gradients: {(dataset, model): class gradients/s, samples drawn};
+    steps: {(dataset, model): attack steps/s}. Left out: linear models' exact margins, and the supplement. The
+    attack is an upper bound, as if no point broke.
+    """
+    rows = []
+    for dataset, models in config["runs"].items():
+        for model, methods in models.items():
+            name, key = f"{OFFICIAL[dataset]} {MODELS[model]}", (dataset, model)
+            runs = len(methods) * len(config["seeds"])
+            epochs, images = config["training"]["epochs"][model], TRAIN_IMAGES[dataset]
+            seconds = sum(epochs * images / training[dataset, model, method] for method in methods)
+            note = f"{runs} run{'s' if runs > 1 else ''} x {epochs:,} epochs x {images:,} images"
+            rows.append(_hours(f"training, {name}", seconds * len(config["seeds"]), note))
+            if key not in gradients:
+                continue
+            points, samples = config["points"]["train"] + config["points"]["test"], config["margins"]["samples"]
+            checkpoints = len(config["checkpoints"][model])
+            work = runs * checkpoints * points * samples * 9
+            note = f"{runs} runs x {checkpoints} checkpoints x {points:,} points x {samples:,} samples x 9 classes"
+            rows.append(_hours(f"margins, {name}", work / gradients[key], note))
+            images, attack = config["attack"]["points"] or TEST_IMAGES, config["attack"]
+            eps = attack["eps"][dataset]
+            work = runs * images * len(eps) * attack["iterations"]
+            note = f"at most: {runs} runs x {images:,} images x {len(eps)} eps x {attack['iterations']:,} steps"
+            rows.append(_hours(f"attack, {name}", work / steps[key], note))
+    rows.sort(key=lambda found: found["method"].split(",")[0] != "training")  # the other two phases stay together
+    total = sum(found["value"] for found in rows)
+    return [*rows, row(ITEM, "sum", [total], "h", note=f"{total / 24:,.0f} days without a pause")]
+
+
+def _hours(method, seconds, note):
+    return row(ITEM, method, [seconds / 3600], "h", note=note)
