@@ -8,7 +8,7 @@ the strongest other class, where no confidence makes it vanish.
 
 import torch
 
-from .gradients import pullback
+from .gradients import pullback, samples_at_once, shrinking
 
 LOSSES = ("cross_entropy", "margin")
 HELD = -1  # in place of a step number: no iterate broke the point
@@ -25,7 +25,7 @@ def pgd_l2(
     loss="cross_entropy",
     gradient_floor=0.0,
     averaged_over=1,
-    batch=256,
+    batch=None,
 ):
     """Return adversarial points (n, ...): the first misclassified iterate, or the last where none was found.
 
@@ -34,12 +34,12 @@ def pgd_l2(
     loss: cross_entropy, or margin (the largest other logit minus the own). gradient_floor: a gradient is divided by
     max(its norm, gradient_floor). averaged_over: number of points over which the loss is averaged; it divides the
     gradients before they meet the floor, as in libraries that take a mean over the batch; 1 is the summed loss.
-    batch: points attacked at once. Raises ValueError for pixels outside [0, 1] and settings that make no sense.
+    batch: points attacked at once, default what suits the memory. Raises ValueError for pixels outside [0, 1] and
+    settings that make no sense.
     """
     _check(x, y, eps, step, iterations, loss, gradient_floor, averaged_over)
     rule = {"step": step, "iterations": iterations, "loss": loss, "floor": gradient_floor * averaged_over}
-    parts = zip(x.split(batch), y.split(batch), strict=True)
-    return torch.cat([_attack(model, a, b, eps, **rule)[0] for a, b in parts])
+    return _attack(model, x, y, eps, batch=batch, **rule)[0]
 
 
 def breaking_steps(
@@ -53,29 +53,32 @@ def breaking_steps(
     loss="cross_entropy",
     gradient_floor=0.0,
     averaged_over=1,
-    batch=256,
+    batch=None,
     progress=None,
 ):
     """Return for each point and eps the number of the first iterate that broke it, int64 (n, len(eps)).
 
     0: misclassified without an attack; HELD (-1): no iterate broke it. eps: ascending radii, 0 asks for the clean
     prediction alone. A point broken at a small eps is broken by the same step at every larger one and is not
-    attacked again. Other arguments as for pgd_l2; progress is called with (done, n) after each batch.
+    attacked again. Other arguments as for pgd_l2; progress is called now and then with (decided, n * len(eps)).
     """
     if not len(eps) or list(eps) != sorted(set(eps)):
         raise ValueError(f"eps is {list(eps)}: give one or more radii in ascending order")
     _check(x, y, max(eps[-1], 1e-9), step, iterations, loss, gradient_floor, averaged_over)
-    rule = {"step": step, "loss": loss, "floor": gradient_floor * averaged_over}
+    rule = {"step": step, "loss": loss, "floor": gradient_floor * averaged_over, "batch": batch}
     broken = torch.full((len(x), len(eps)), HELD)
-    for rows in torch.arange(len(x)).split(batch):
-        alive = rows
-        for j, radius in enumerate(eps):
-            at = alive.to(x.device)
-            _, found = _attack(model, x[at], y[at], radius, iterations=iterations if radius else 0, **rule)
-            broken[alive, j:] = found.cpu()[:, None]
-            alive = alive[found.cpu() == HELD]
-        if progress is not None:
-            progress(int(rows[-1]) + 1, len(x))
+    alive = torch.arange(len(x))
+    for j, radius in enumerate(eps):
+        decided = (j + 1) * len(x) - len(alive)  # of all points at the radii so far
+
+        def tell(finished, decided=decided):
+            if progress is not None:
+                progress(decided + finished, len(x) * len(eps))
+
+        at = alive.to(x.device)
+        _, found = _attack(model, x[at], y[at], radius, iterations=iterations if radius else 0, tell=tell, **rule)
+        broken[alive, j:] = found.cpu()[:, None]
+        alive = alive[found.cpu() == HELD]
     return broken
 
 
@@ -108,23 +111,53 @@ def loss_direction(logits, y, loss):
     return v / norm[:, None], log_scale.exp() * norm
 
 
-def _attack(model, x, y, eps, *, step, iterations, loss, floor):
-    """Points (n, ...) as pgd_l2 returns them, and the steps that broke them (n,); broken points leave the batch."""
+def gradient_lengths(model, x, y, *, loss="cross_entropy", batch=256):
+    """Return the L2 norms (n,) of the loss's gradient at the points, in float64: those of confident networks too.
+
+    A PGD with a floor starts by dividing by the floor wherever this is smaller. Arguments as for pgd_l2.
+    """
+    lengths = []
+    for a, b in zip(x.split(batch), y.split(batch), strict=True):
+        logits, vjp = pullback(model, a)
+        u, scale = loss_direction(logits, b, loss)
+        lengths.append(scale * vjp(u[:, None].to(a.dtype)).flatten(1).norm(dim=1).double())
+    return torch.cat(lengths)
+
+
+def _attack(model, x, y, eps, *, batch=None, **rule):
+    """Points (n, ...) as pgd_l2 returns them, and the steps that broke them (n,); less at once if memory runs out."""
+    if not len(x):
+        return x.clone(), y.new_empty(0)
+    size = batch or samples_at_once(model, x, directions=1)
+    return shrinking(lambda size: _rolling_attack(model, x, y, eps, size, **rule), size)
+
+
+def _rolling_attack(model, x, y, eps, size, *, step, iterations, loss, floor, tell=None):
+    """Attack up to `size` points at once; those that are done leave, and others take their places."""
     found, broken = x.clone(), torch.full((len(x),), HELD, device=x.device)
-    rows = torch.arange(len(x), device=x.device)  # of the points still correct
-    origin, current = x, x
-    for i in range(iterations + 1):
+    waiting = torch.arange(len(x), device=x.device)
+    rows, taken, current = waiting[:0], waiting[:0], x[:0]  # under attack: which, steps taken, iterates
+    while len(rows) or len(waiting):
+        if len(rows) <= size // 2:  # half empty
+            new, waiting = waiting[: size - len(rows)], waiting[size - len(rows) :]
+            rows, current = torch.cat([rows, new]), torch.cat([current, x[new]])
+            taken = torch.cat([taken, torch.zeros_like(new)])
         logits, vjp = pullback(model, current)
-        found[rows] = current
-        correct = logits.argmax(1) == y
-        broken[rows[~correct]] = i
-        if i == iterations or not correct.any():
-            break
-        u, scale = loss_direction(logits, y, loss)
-        g = vjp(u[:, None].to(x.dtype)).flatten(1)  # (n, d)
-        current = _step(current, origin, g, scale, eps, step, floor)
-        if not correct.all():
-            rows, y, origin, current = rows[correct], y[correct], origin[correct], current[correct]
+        correct = logits.argmax(1) == y[rows]
+        going = correct & (taken < iterations)
+        if not going.all():
+            done = ~going
+            found[rows[done]] = current[done]
+            broken[rows[~correct]] = taken[~correct]
+        if going.any():
+            u, scale = loss_direction(logits, y[rows], loss)
+            g = vjp(u[:, None].to(x.dtype)).flatten(1)  # (n, d)
+            current = _step(current, x[rows], g, scale, eps, step, floor)
+        taken = taken + 1
+        if not going.all():
+            rows, taken, current = rows[going], taken[going], current[going]
+            if tell is not None:
+                tell(len(x) - len(waiting) - len(rows))
     return found, broken
 
 

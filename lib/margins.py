@@ -36,23 +36,37 @@ def sampled_margins(model, x, y, *, radius=5.0, samples=51200, generator=None, b
     the samples do not depend on `batch`, the number of perturbed points handled at once. progress: called after
     each point with (done, n). Raises ValueError where radius, samples or shapes make no sense.
     """
-    _check(x, y, radius, samples)
+    rule = {"radius": radius, "generator": generator, "batch": batch, "progress": progress}
+    return margins_by_samples(model, x, y, counts=[samples], **rule)[0]
+
+
+def margins_by_samples(model, x, y, *, counts, radius=5.0, generator=None, batch=None, progress=None):
+    """Estimate the margins after each of the ascending `counts` of samples -> (len(counts), n).
+
+    The samples are nested: the last row is `sampled_margins` with counts[-1] samples and the same generator. Other
+    arguments as there.
+    """
+    _check(x, y, radius, counts)
     seeds = torch.randint(2**62, (len(x),), generator=generator).tolist()
     with torch.no_grad():
         logits = model(x)  # (n, c)
     top = logits.argmax(1)
     norms_at = cross_lipschitz(model)
-    largest = torch.zeros_like(logits)  # L_k of each point
+    largest = logits.new_zeros(len(counts), *logits.shape)  # L_k of each point
     for i, seed in enumerate(seeds):
         source = torch.Generator(x.device).manual_seed(seed)
-        for start in range(0, samples, BLOCK):
-            block = uniform_ball(BLOCK, x[i].shape, radius, source, like=x)[: samples - start]
-            for delta in block.split(batch or BLOCK):
-                norms = norms_at(x[i] + delta, top[i].expand(len(delta)))
-                largest[i] = torch.maximum(largest[i], norms.amax(0))
+        so_far = torch.zeros_like(logits[i])
+        for start in range(0, counts[-1], BLOCK):
+            block = uniform_ball(BLOCK, x[i].shape, radius, source, like=x)[: counts[-1] - start]
+            norms = [norms_at(x[i] + delta, top[i].expand(len(delta))) for delta in block.split(batch or BLOCK)]
+            running = torch.maximum(torch.cat(norms).cummax(0).values, so_far)  # (block, c)
+            for j, count in enumerate(counts):
+                if start < count <= start + BLOCK:
+                    largest[j, i] = running[count - start - 1]
+            so_far = running[-1]
         if progress is not None:
             progress(i + 1, len(x))
-    return _sign(top, y) * _distance(logits, top, largest).clamp(max=radius)
+    return _sign(top, y) * torch.stack([_distance(logits, top, norms) for norms in largest]).clamp(max=radius)
 
 
 def uniform_ball(n, shape, radius, generator, *, like):
@@ -76,10 +90,10 @@ def _sign(top, y):
     return torch.where(top == y, 1.0, -1.0)
 
 
-def _check(x, y, radius, samples):
+def _check(x, y, radius, counts):
     if not radius > 0:
         raise ValueError(f"radius is {radius}: it must be a positive L2 distance")
-    if samples < 1:
-        raise ValueError(f"samples is {samples}: at least one perturbation a point is needed")
+    if not len(counts) or counts[0] < 1 or list(counts) != sorted(set(counts)):
+        raise ValueError(f"numbers of samples are {list(counts)}: give one or more in ascending order, the least 1")
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} points and y {len(y)} labels: give one label a point")

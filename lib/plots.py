@@ -128,12 +128,13 @@ def select(table, **keys):
     return table
 
 
-def line(ax, runs, column, **line_style):
+def line(ax, runs, column, over="epoch", **line_style):
     """Draw `column` of `runs` against the epoch: the mean of the seeds in a band from lowest to highest.
 
-    One seed gives the line alone. Epochs with gaps between them, as at checkpoints, are marked by dots.
+    One seed gives the line alone. Epochs with gaps between them, as at checkpoints, are marked by dots. Another column
+    may take the epoch's place.
     """
-    by_epoch = runs.groupby("epoch")[column]
+    by_epoch = runs.groupby(over)[column]
     mean = by_epoch.mean()
     sparse = len(mean) == 1 or (np.diff(mean.index) > 1).any()
     (drawn,) = ax.plot(mean.index, mean, **{"marker": "o" if sparse else None, **line_style})

@@ -1,7 +1,7 @@
 """Table 1 of the paper from the tidy tables, and the published one to compare it with.
 
-Both are tidy: dataset, model, method, column, value, where column is "clean", an eps such as "0.5", or
-"average_margin". Accuracies are in percent, margins L2 distances with pixels in [0, 1].
+Both are tidy: dataset, model, method, column, value, where column is "clean", an eps such as "0.5",
+"average_margin" or "masked". Accuracies are in percent, margins L2 distances with pixels in [0, 1].
 """
 
 from pathlib import Path
@@ -59,11 +59,14 @@ def table1(attacks, summary, about):
 
     attacks: dataset, model, method, seed, eps, index, label, held (0 or 1; eps 0 is the clean prediction)
     summary: dataset, model, method, seed, epoch, split, points, minimum, average; the last epoch counts
-    about: {"datasets": {...}, ...}; a data set that it does not name has no rows
+    about: {"datasets": {...}, ...}; a data set that it does not name has no rows. With "floor", the floor of an
+        attack, `attacks` are those of several strong ones and also have gradient, the length of the first gradient
+        at each image: the column "masked" is the percent of images where it is shorter than the floor
     value is the mean over the seeds, spread their standard deviation (NaN for one seed), seeds their number,
     points the number of images or points behind a value.
     """
-    per_seed = pd.concat([_accuracies(attacks), _average_margins(summary)])
+    masked = [_masked(attacks, about["floor"])] if "floor" in about else []
+    per_seed = pd.concat([_accuracies(attacks), _average_margins(summary), *masked])
     cells = per_seed.groupby([*RUN, "column"]).agg(
         value=("value", "mean"), spread=("value", "std"), seeds=("seed", "nunique"), points=("points", "min")
     )
@@ -73,7 +76,7 @@ def table1(attacks, summary, about):
         if dataset in about["datasets"]
         for model in TABLE_MODELS
         for method in METHODS
-        for column in _columns(attacks, dataset)
+        for column in [*_columns(attacks, dataset), *["masked"] * len(masked)]
     ]
     table = cells.reindex(pd.MultiIndex.from_tuples(wanted, names=cells.index.names)).reset_index()
     return table.fillna({"seeds": 0, "points": 0}).astype({"seeds": int, "points": int})
@@ -84,10 +87,15 @@ def caption(table, about):
     sizes = table.groupby(["column", "dataset"], sort=False)["points"].max()
     images = " and ".join(f"{n:,} test images of {title(about, name)}" for name, n in sizes["clean"].items())
     points = " and ".join(f"{n:,}" for n in sizes["average_margin"].unique())
-    seeds = table["seeds"].max()
+    seeds, attack, masked = table["seeds"].max(), "L2 PGD", ""
+    if "floor" in about:
+        attack = "the strongest of three L2 attacks (PGD on the cross-entropy and on the margin loss, minimum norm)"
+        masked = f"Masked: images (%) whose cross-entropy gradient is shorter than the floor {about['floor']:g} of the "
+        masked += "attack as configured, which hardly moves them."
     sentences = [
-        f"Clean accuracy and robust accuracy under L2 PGD of radius ε (both in %, on {images}), and average "
+        f"Clean accuracy and robust accuracy under {attack} of radius ε (both in %, on {images}), and average "
         f"margin (L2 distance, pixels in [0, 1], on {points} test points).",
+        masked,
         "Best value of each model in bold.",
         f"Mean ± standard deviation of {seeds} seeds." if seeds > 1 else "",
         f"{NOT_RUN}: not run." if table["value"].isna().any() else "",
@@ -106,7 +114,7 @@ def to_latex(table, about):
         "\\centering",
         "\\setlength{\\belowcaptionskip}{6pt}",
         f"\\caption{{{caption(table, about).translate(LATEX)}}}",
-        "\\label{tab:table1}",
+        f"\\label{{tab:table1{'-strong' if 'floor' in about else ''}}}",
         "\\footnotesize",
         f"\\setlength{{\\tabcolsep}}{{{2 if (table['seeds'] > 1).any() else 4}pt}}",
         f"\\begin{{tabular}}{{ll{'r' * (columns - 2)}}}",
@@ -167,6 +175,15 @@ def _average_margins(summary):
     return named[[*RUN, "seed", "column", "value", "points"]]
 
 
+def _masked(strong, floor):
+    """Percent of images whose first gradient is shorter than the floor, in the columns of `_accuracies`."""
+    clean = strong[strong["eps"] == 0]
+    of_seed = clean.assign(below=clean["gradient"] < floor).groupby([*RUN, "seed"])["below"]
+    share = of_seed.agg(["mean", "size"]).reset_index().rename(columns={"size": "points"})
+    named = share.assign(column="masked", value=100 * share["mean"])
+    return named[[*RUN, "seed", "column", "value", "points"]]
+
+
 def _columns(attacks, dataset):
     eps = sorted(attacks.loc[(attacks["dataset"] == dataset) & (attacks["eps"] > 0), "eps"].unique())
     return ["clean", *map(_column, eps), "average_margin"]
@@ -189,7 +206,8 @@ def _blocks(table, about):
 
 
 def _heading(column):
-    return {"clean": "Clean", "average_margin": "Avg margin"}.get(column, f"ε = {column}")
+    named = {"clean": "Clean", "average_margin": "Avg margin", "masked": "Masked"}
+    return named.get(column, f"ε = {column}")
 
 
 def _rows(block):
@@ -197,6 +215,7 @@ def _rows(block):
     block = block.assign(shown=block["value"].round(2))
     of_column = block.groupby("column")["shown"]
     block["best"] = (block["shown"] == of_column.transform("max")) & (of_column.transform("count") > 1)
+    block["best"] &= block["column"] != "masked"
     for i, (method, of_method) in enumerate(block.groupby("method", sort=False)):
         cells = [(_text(cell.value, cell.spread), cell.best) for cell in of_method.itertuples()]
         model = MODELS[of_method["model"].iloc[0]]

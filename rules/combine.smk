@@ -9,7 +9,7 @@ rule combine:
     log:
         "<logs>/combine/{dataset}/{table}.log",
     wildcard_constraints:
-        table="curves|margins|margin_summary|attacks",
+        table="|".join(TABLES),
     conda:
         "../envs/main.yaml"
     threads: 1
@@ -25,7 +25,7 @@ rule gather:
     input:
         parts=lambda wildcards: expand(
             rules.combine.output[0],
-            dataset=attacked() if wildcards.table == "attacks" else config["runs"],
+            dataset=configured(config["runs"], [wildcards.table]),
             allow_missing=True,
         ),
     output:
@@ -33,7 +33,7 @@ rule gather:
     log:
         "<logs>/gather/{table}.log",
     wildcard_constraints:
-        table="curves|margins|margin_summary|attacks",
+        table="|".join(TABLES),
     conda:
         "../envs/main.yaml"
     threads: 1

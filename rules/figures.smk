@@ -1,4 +1,4 @@
-"""Figures 1 to 7 and table 1, each from the tidy tables of the data sets that it shows and from nothing else."""
+"""Figures 1 to 7, those of the supplement, and table 1 in two readings, each from the tidy tables of the data sets that it shows and from nothing else."""
 
 for number, (datasets, tables) in FIGURES.items():
 
@@ -6,16 +6,19 @@ for number, (datasets, tables) in FIGURES.items():
         name:
             f"fig{number}"
         input:
-            **{table: expand(rules.combine.output[0], dataset=configured(datasets), table=table) for table in tables},
-            svm=rules.svm.output if number == 1 else [],
-            provenance=expand(rules.data.output.json, dataset=configured(datasets)),
-            code=sources("plots", "figures"),
+            **{
+                table: expand(rules.combine.output[0], dataset=configured(datasets, tables), table=table)
+                for table in tables
+            },
+            svm=rules.svm.output if number == "1" else [],
+            provenance=expand(rules.data.output.json, dataset=configured(datasets, tables)),
+            code=sources("plots", "supplement" if number.startswith("S") else "figures"),
         output:
             pdf=f"paper_figures/fig{number}.pdf",
             png=report(
                 f"paper_figures/fig{number}.png",
                 caption=f"../report/fig{number}.rst",
-                category="Figures",
+                category="Supplement" if number.startswith("S") else "Figures",
                 labels={"figure": f"Figure {number}", "format": "png"},
             ),
             svg=f"paper_figures/fig{number}.svg",
@@ -60,7 +63,40 @@ rule table1:
         mem_mb=1000,
     params:
         scale=scale(),
+        floor=None,
     message:
         "Write table 1."
+    script:
+        "../workflow_scripts/table1.py"
+
+
+rule table1_strong:
+    input:
+        attacks=expand(rules.combine.output[0], dataset=attacked(), table="strong"),
+        margin_summary=expand(rules.combine.output[0], dataset=attacked(), table="margin_summary"),
+        provenance=expand(rules.data.output.json, dataset=attacked()),
+        code=sources("plots", "tables"),
+    output:
+        tex="paper_figures/table1_strong.tex",
+        csv="paper_figures/table1_strong.csv",
+        md="paper_figures/table1_strong.md",
+        html=report(
+            "paper_figures/table1_strong.html",
+            caption="../report/table1_strong.rst",
+            category="Supplement",
+            labels={"figure": "Table 1 under strong attacks", "format": "html"},
+        ),
+    log:
+        "<logs>/figures/table1_strong.log",
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        scale=scale(),
+        floor=config["attack"]["gradient_floor"] * config["attack"]["averaged_over"],
+    message:
+        "Write table 1 under strong attacks."
     script:
         "../workflow_scripts/table1.py"

@@ -16,6 +16,7 @@ PAPER = {
         for method in ("std", "lcr", "amr")
     ),
 }
+MEASURED = {"bracket": 12, "attack_strong": 12, "masking": 4, "convergence": 4}
 CHECKPOINTS = {1, 10, 20, 30, 40, 50, 80, 120, 160, 200}
 
 
@@ -35,15 +36,19 @@ def test_every_run_of_the_paper_and_no_other(plan):
 
 def test_jobs(tmp_path):
     jobs = planned(snakemake(copy_project(tmp_path), "-n"))
-    assert {name: jobs[name] for name in ("data", "train", "margins", "margins_linear", "svm", "attack")} == {
+    assert {
+        name: jobs[name] for name in ("data", "train", "margins", "margins_linear", "svm", "attack", *MEASURED)
+    } == {
         "data": 3,
         "train": 17,
         "margins": 120,
         "margins_linear": 5,
         "svm": 1,
         "attack": 12,
+        **MEASURED,
     }
-    assert all(jobs[f"fig{number}"] == 1 for number in range(1, 8)) and jobs["table1"] == 1
+    assert all(jobs[f"fig{number}"] == 1 for number in (*range(1, 8), "S1", "S2", "S3", "S4"))
+    assert jobs["table1"] == jobs["table1_strong"] == 1
 
 
 def test_objectives_reach_their_jobs(tmp_path):

@@ -12,8 +12,8 @@ def main(checkpoints, points, output, *, key, epoch, eps, settings, device):
     device = pick_device(device)
     model = load_model(checkpoints, key["dataset"], key["model"], epoch, device=device)
     x, y, index = load_points(points, "test", device=device)
-    bar = progress_bar(len(x), f"attack {'/'.join(map(str, key.values()))}", "image")
     eps = [0.0, *eps]
+    bar = progress_bar(len(x) * len(eps), f"attack {'/'.join(map(str, key.values()))}", "image and radius")
     steps = breaking_steps(model, x, y, eps=eps, **settings, progress=bar.update_to)  # (n, len(eps))
     bar.close()
     table = pd.DataFrame({"index": index, "label": y.cpu().numpy()})

@@ -15,7 +15,8 @@ RUN = re.compile(
 
 def main(parts, output, table):
     """Read the CSV files `parts`, bring them to the form of `table`, and write them as one."""
-    combined = pd.concat([tidy(pd.read_csv(part), part, table) for part in parts], ignore_index=True)
+    frames = [tidy(pd.read_csv(part), part, table) for part in parts]
+    combined = bracketed(frames) if table == "brackets" else pd.concat(frames, ignore_index=True)
     with whole_file(output) as path:
         combined.to_csv(path, index=False)
     print(f"{len(parts)} files, {len(combined)} lines")
@@ -27,13 +28,23 @@ def tidy(part, path, table):
         part = part.groupby("split", sort=False, as_index=False).margin.agg(
             points="size", minimum="min", average="mean"
         )
-    if table == "attacks":
-        part = part.melt(["index", "label"], var_name="eps", value_name="broken_at")
-        part["held"] = (part.broken_at == HELD).astype(int)
+    if table in ("attacks", "strong"):
+        kept = ["index", "label"] if table == "attacks" else ["index", "label", "gradient"]
+        part = part.melt(kept, var_name="eps", value_name="broken_at" if table == "attacks" else "held")
         part["eps"] = part.eps.str.removeprefix("eps").astype(float)
+        if table == "attacks":
+            part["held"] = (part.broken_at == HELD).astype(int)
     for position, (name, value) in enumerate(key.items()):
         part.insert(position, name, value)
     return part
+
+
+def bracketed(frames):
+    """Put the distance that an attack found beside each estimated margin, both without a sign."""
+    margins, distances = (pd.concat([f for f in frames if name in f]) for name in ("margin", "distance"))
+    key = ["dataset", "model", "method", "seed", "epoch", "split", "index"]
+    margins = margins.astype({"epoch": int})[[*key, "margin"]].assign(margin=margins["margin"].abs())
+    return margins.merge(distances[[*key, "distance"]], on=key, how="outer", validate="1:1")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import figures, plots
+from lib import figures, plots, supplement
 
-NAMES = {"curves": "curves", "margins": "margins", "margin_summary": "summary", "svm": "svm"}
+NAMES = {"margin_summary": "summary"}  # other tables are called what they are
+TABLES = ("curves", "margins", "margin_summary", "svm", "attacks", "brackets", "masking", "convergence")
 
 
 def main(number, tables, provenance, scale, outputs):
@@ -18,7 +19,8 @@ def main(number, tables, provenance, scale, outputs):
     frames = {name: pd.concat(map(pd.read_csv, paths), ignore_index=True) for name, paths in tables.items()}
     datasets = [json.loads(Path(path).read_text(encoding="utf-8")) for path in provenance]
     about = {"datasets": {data["dataset"]: data for data in datasets}, "scale": scale}
-    figure = getattr(figures, f"figure{number}")(**frames, about=about)
+    module = supplement if str(number).startswith("S") else figures
+    figure = getattr(module, f"figure{number}")(**frames, about=about)
     for path in outputs:
         plots.save(figure, path)
 
@@ -27,7 +29,7 @@ if __name__ == "__main__":
     from lib.job import log_to
 
     log_to(snakemake.log[0])
-    given = {NAMES[name]: paths for name, paths in snakemake.input.items() if name in NAMES}
+    given = {NAMES.get(name, name): paths for name, paths in snakemake.input.items() if name in TABLES}
     main(
         number=snakemake.params.figure,
         tables={name: [paths] if isinstance(paths, str) else paths for name, paths in given.items() if paths},

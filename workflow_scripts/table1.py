@@ -9,10 +9,14 @@ from lib import tables
 from lib.job import whole_file
 
 
-def main(attacks, summaries, provenance, scale, outputs):
-    """Write the table of the CSV files `attacks` and `summaries` to `outputs`: tex, csv, md and html."""
+def main(attacks, summaries, provenance, scale, outputs, floor=None):
+    """Write the table of the CSV files `attacks` and `summaries` to `outputs`: tex, csv, md and html.
+
+    floor: with the strong attacks, the floor of the other one, which hides gradients; the table counts them.
+    """
     datasets = [json.loads(Path(path).read_text(encoding="utf-8")) for path in provenance]
     about = {"datasets": {data["dataset"]: data for data in datasets}, "scale": scale}
+    about |= {} if floor is None else {"floor": floor}
     table = tables.table1(read(attacks), read(summaries), about)
     write(tables.to_latex(table, about), outputs["tex"])
     write(table.to_csv(index=False), outputs["csv"])
@@ -39,4 +43,5 @@ if __name__ == "__main__":
         provenance=snakemake.input.provenance,
         scale=snakemake.params.scale,
         outputs=dict(snakemake.output.items()),
+        floor=snakemake.params.floor,
     )

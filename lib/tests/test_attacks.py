@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from lib.attacks import HELD, breaking_steps, loss_direction, pgd_l2, robust_accuracy
+from lib.attacks import HELD, breaking_steps, gradient_lengths, loss_direction, pgd_l2, robust_accuracy
 from lib.margins import linear_margins
 from lib.models import build
 
@@ -79,6 +79,21 @@ def test_confidence_hides_nothing_without_a_floor_and_everything_with_one():
     assert robust_accuracy(confident, x, y, **settings) == [0.0]
     assert robust_accuracy(confident, x, y, gradient_floor=1e-6, **settings)[0] > 90
     assert robust_accuracy(model, x, y, gradient_floor=1e-6, **settings) == [0.0]
+
+
+def test_gradient_lengths_are_those_of_autograd_in_float64():
+    model = build("mnist", "mlp").requires_grad_(False)
+    x, y = torch.rand((5, 1, 28, 28), generator=torch.Generator().manual_seed(0)), torch.arange(5)
+    found = gradient_lengths(model, x, y, batch=2)
+    model, z = model.double(), x.double().requires_grad_()
+    expected = torch.autograd.grad(cross_entropy(model(z), y, reduction="sum"), z)[0].flatten(1).norm(dim=1)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=0)
+    with torch.no_grad():
+        model.head.weight.mul_(3000)
+        model.head.bias.mul_(3000)
+        top = model(z).argmax(1)
+    tiny = gradient_lengths(model, z.detach(), top)
+    assert tiny.dtype == torch.float64 and (tiny > 0).all() and tiny.min() < 1e-40  # float32 would say 0
 
 
 def test_floor_and_average_scale_the_step():

@@ -3,7 +3,7 @@ import torch
 from scipy.stats import kstest
 from torch import nn
 
-from lib.margins import linear_margins, sampled_margins, uniform_ball
+from lib.margins import linear_margins, margins_by_samples, sampled_margins, uniform_ball
 from lib.models import build
 
 
@@ -123,6 +123,25 @@ def test_more_samples_never_raise_the_estimate():
         sampled_margins(model, x, y, samples=n, generator=torch.Generator().manual_seed(5)).abs() for n in (16, 256)
     )
     assert (more <= few * (1 + 1e-6)).all()
+
+
+@pytest.mark.parametrize("batch", [None, 100])
+def test_margins_by_samples_are_those_of_separate_runs(batch):
+    model = build("mnist", "mlp").requires_grad_(False)
+    x, y = torch.rand((3, 1, 28, 28), generator=torch.Generator().manual_seed(1)), torch.tensor([0, 1, 2])
+    counts = [1, 7, 1024, 1025, 1500]
+    found = margins_by_samples(model, x, y, counts=counts, generator=torch.Generator().manual_seed(5), batch=batch)
+    assert found.shape == (5, 3) and (found.abs().diff(dim=0) <= 0).all()
+    for row, count in zip(found, counts, strict=True):
+        alone = sampled_margins(model, x, y, samples=count, generator=torch.Generator().manual_seed(5), batch=batch)
+        torch.testing.assert_close(row, alone, rtol=1e-5, atol=0)
+    assert torch.equal(row, alone)
+
+
+@pytest.mark.parametrize("counts", [[], [0, 1], [4, 2], [2, 2]])
+def test_counts_must_ascend(counts):
+    with pytest.raises(ValueError, match="ascending"):
+        margins_by_samples(build("mnist", "lr"), torch.rand(2, 1, 28, 28), torch.tensor([0, 1]), counts=counts)
 
 
 @pytest.mark.parametrize("d", [1, 3, 784])

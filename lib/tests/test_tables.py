@@ -165,6 +165,21 @@ def test_published_and_ours_share_their_columns(tidy):
     assert len(both) == len(tables.published())
 
 
+def test_strong_attacks_count_the_masked_images():
+    two = small({"std": ([1, 1, 1, 0], [1, 0, 0, 0]), "amr": ([1, 1, 1, 1], [1, 1, 1, 0])})
+    two["attacks"]["gradient"] = np.where(two["attacks"]["index"] < 3, 1e-13, 0.5)
+    two["about"] |= {"floor": 1e-12}
+    table = make(two)
+    masked = cell(table, "mnist", "mlp", "std", "masked")
+    assert (masked.value, masked.points) == (75.0, 4)
+    markdown = tables.to_markdown(table, two["about"])
+    assert "Avg margin | Masked |" in markdown and "| **2.00** | 75.00 |" in markdown  # neither best nor worst
+    assert "strongest of three" in markdown and "shorter than the floor 1e-12" in markdown
+    assert "\\label{tab:table1-strong}" in tables.to_latex(table, two["about"])
+    plain = small({"std": ([1], [1])})
+    assert "Masked" not in tables.to_markdown(make(plain), plain["about"])
+
+
 def test_the_script_writes_four_files(tidy, tmp_path):
     script = pytest.importorskip("workflow_scripts.table1")
     tidy["attacks"].to_csv(tmp_path / "attacks.csv", index=False)

@@ -1,0 +1,173 @@
+"""Figures S1 to S4, which the paper lacks: how far its measurements can be trusted. One function each, as in `figures`.
+
+convergence: dataset model method seed samples index label margin (one row per point and number of samples)
+attacks: dataset model method seed index label eps broken_at held (broken_at: step that broke the point; -1: none)
+masking: dataset model method seed factor floor eps points robust (percent)
+brackets: dataset model method seed epoch split index margin distance (both without a sign; inf: no attack succeeded)
+about: as in `figures`
+"""
+
+import numpy as np
+import pandas as pd
+
+from . import plots
+from .plots import METHODS, MODELS
+
+DATASETS, NETWORKS = ["mnist", "cifar10"], ["mlp", "cnn"]
+PANELS = [(dataset, model) for dataset in DATASETS for model in NETWORKS]
+LETTERS = "abcdefghijkl"
+HELD = -1  # as in lib.attacks, which would bring torch along
+EDGE = {"color": plots.NOTE_COLOUR, "linestyle": "--", "linewidth": 0.7}
+
+
+@plots.style()
+def figureS1(convergence, about):
+    """Draw the average margin against the number of samples behind it, and what each doubling takes away."""
+    figure = plots.new_figure(height=4.0)
+    axes = figure.subplots(2, 2, sharex="col")
+    for j, dataset in enumerate(DATASETS):
+        runs = plots.select(convergence, dataset=dataset, method="std")
+        for i, (ax, draw) in enumerate(zip(axes[:, j], [_averages, _doublings], strict=True)):
+            ax.set_title(f"({LETTERS[2 * i + j]}) {plots.title(about, dataset)}")
+            if runs.empty:
+                plots.not_run(ax)
+                continue
+            for model, of_model in runs.groupby("model"):
+                draw(ax, of_model, color=plots.MODEL_COLOURS[model], label=MODELS[model])
+            ax.set_xscale("log", base=2)
+            ax.xaxis.set_major_formatter("{x:g}")
+            ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))
+        axes[1, j].set_xlabel("samples a point")
+    axes[0, 0].set_ylabel("average margin ($L_2$,\npixels in [0, 1])")
+    axes[1, 0].set_ylabel("decrease of the |margin|\nby doubling (%)")
+    figure.align_ylabels(axes[:, 0])
+    plots.key(figure, *[(MODELS[model], {"color": plots.MODEL_COLOURS[model]}) for model in NETWORKS])
+    plots.footnote(figure, about, DATASETS)
+    return figure
+
+
+@plots.style()
+def figureS2(attacks, about):
+    """Draw robust accuracy against the steps that PGD has taken, for every network and every radius."""
+    figure = plots.new_figure(height=7.2)
+    axes = figure.subplots(4, 3)
+    attacked = attacks[attacks["eps"] > 0]
+    radii = {name: sorted(plots.select(attacked, dataset=name)["eps"].unique()) for name in DATASETS}
+    colours = plots.epoch_colours(max(map(len, radii.values()), default=0))
+    for i, (dataset, model) in enumerate(PANELS):
+        for j, method in enumerate(METHODS):
+            ax = axes[i, j]
+            ax.set_title(f"({LETTERS[3 * i + j]}) {plots.title(about, dataset, model)}, {METHODS[method]}")
+            runs = plots.select(attacks, dataset=dataset, model=model, method=method)
+            if runs.empty:
+                plots.not_run(ax)
+                continue
+            last = max(2, plots.select(attacks, dataset=dataset)["broken_at"].max())
+            for eps, colour in zip(radii[dataset], colours, strict=False):
+                standing = _standing(plots.select(runs, eps=eps), last)
+                plots.line(ax, standing, "robust", over="step", color=colour, label=eps)
+            ax.set(xlim=(1, last), ylim=(0, 103))
+            ax.tick_params(labelleft=j == 0)
+            plots.log_epochs(ax)
+        axes[i, 0].set_ylabel("robust accuracy (%)")
+    for ax in axes[-1]:
+        ax.set_xlabel("PGD steps")
+    names = [" / ".join(f"{of[i]:g}" for of in radii.values() if i < len(of)) for i in range(len(colours))]
+    words = [f"ε = {names[0]} (MNIST / CIFAR-10)", *names[1:]] if names else []
+    plots.key(figure, *[(word, {"color": c}) for word, c in zip(words, colours, strict=True)])
+    plots.footnote(figure, about, DATASETS)
+    return figure
+
+
+@plots.style()
+def figureS3(masking, about):
+    """Draw robust accuracy against the floor under PGD's gradients, for networks made more and more confident."""
+    figure = plots.new_figure(height=4.2)
+    axes = figure.subplots(2, 2)
+    floors, factors = sorted(masking["floor"].unique()), sorted(masking["factor"].unique())
+    colours = plots.epoch_colours(len(factors))
+    for letter, ax, (dataset, model) in zip(LETTERS, axes.flat, PANELS, strict=False):
+        runs = plots.select(masking, dataset=dataset, model=model, method="std")
+        radius = f", ε = {runs['eps'].iloc[0]:g}" if len(runs) else ""
+        ax.set_title(f"({letter}) {plots.title(about, dataset, model)}{radius}")
+        if runs.empty:
+            plots.not_run(ax)
+            continue
+        runs = runs.assign(place=runs["floor"].map(floors.index))
+        for factor, colour in zip(factors, colours, strict=True):
+            of_factor = plots.select(runs, factor=factor)
+            plots.line(ax, of_factor, "robust", over="place", color=colour, marker="o", label=factor)
+        ax.set_xticks(range(len(floors)), [f"{floor:g}" for floor in floors])
+        ax.set_ylim(0, 103)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("robust accuracy (%)")
+    for ax in axes[1]:
+        ax.set_xlabel("floor under the gradient's norm")
+    plots.key(figure, *[(f"logits × {factor:g}", {"color": c}) for factor, c in zip(factors, colours, strict=True)])
+    plots.footnote(figure, about, DATASETS)
+    return figure
+
+
+@plots.style()
+def figureS4(brackets, about):
+    """Draw estimated margins against the distances at which an attack crossed, and how often they are too large."""
+    figure = plots.new_figure(height=8.0)
+    axes = figure.subplots(4, 2)
+    for i, (dataset, model) in enumerate(PANELS):
+        name, (left, right) = plots.title(about, dataset, model), axes[i]
+        left.set_title(f"({LETTERS[2 * i]}) {name}: last checkpoint")
+        right.set_title(f"({LETTERS[2 * i + 1]}) {name}: estimate too large")
+        runs = plots.select(brackets[np.isfinite(brackets["distance"])], dataset=dataset, model=model)
+        if runs.empty:
+            plots.not_run(left)
+            plots.not_run(right)
+            continue
+        _scatter(left, runs[runs["epoch"] == runs["epoch"].max()])
+        failed = runs.assign(failed=100.0 * (runs["margin"] > runs["distance"]))
+        failed = failed.groupby(["method", "seed", "epoch"], as_index=False)["failed"].mean()
+        for method, of_method in failed.groupby("method"):
+            plots.line(right, of_method, "failed", color=plots.METHOD_COLOURS[method], label=method)
+        right.set_ylim(0, max(1.0, 1.05 * failed["failed"].max()))
+        left.set_ylabel("estimated |margin|")
+        right.set_ylabel("points (%)")
+    axes[-1, 0].set_xlabel("distance of the attack ($L_2$, pixels in [0, 1])")
+    axes[-1, 1].set_xlabel("epoch")
+    dots = [(METHODS[m], {"color": plots.METHOD_COLOURS[m], "marker": "o", "linestyle": "-"}) for m in METHODS]
+    plots.key(figure, *dots, ("equal", EDGE))
+    plots.footnote(figure, about, DATASETS)
+    return figure
+
+
+def _averages(ax, runs, **look):
+    by_seed = runs.groupby(["seed", "samples"], as_index=False)["margin"].mean()
+    plots.line(ax, by_seed, "margin", over="samples", **look)
+
+
+def _doublings(ax, runs, **look):
+    """Draw by how many percent the average |margin| falls from n / 2 to n samples, at n."""
+    sizes = runs.assign(size=runs["margin"].abs()).groupby(["seed", "samples"], as_index=False)["size"].mean()
+    half = sizes.assign(samples=2 * sizes["samples"])
+    both = sizes.merge(half, on=["seed", "samples"], suffixes=("", "_before"))
+    both["decrease"] = 100 * (1 - both["size"] / both["size_before"])
+    if len(both):
+        plots.line(ax, both, "decrease", over="samples", **look)
+
+
+def _standing(runs, last_step):
+    """Robust accuracy after each step from the first to `last_step`: seed, step, robust (percent)."""
+    steps = np.arange(1, last_step + 1)
+    frames = []
+    for seed, broken_at in runs.groupby("seed")["broken_at"]:
+        last = np.sort(np.where(broken_at == HELD, np.inf, broken_at))
+        standing = len(last) - np.searchsorted(last, steps, side="right")
+        frames.append(pd.DataFrame({"seed": seed, "step": steps, "robust": 100 * standing / len(last)}))
+    return pd.concat(frames)
+
+
+def _scatter(ax, points):
+    for method, of_method in points.groupby("method"):
+        look = {"color": plots.METHOD_COLOURS[method], "label": method, "alpha": 0.5}
+        ax.plot(of_method["distance"], of_method["margin"], "o", markersize=2, markeredgewidth=0, **look)
+    end = 1.05 * points[["distance", "margin"]].max().max()
+    ax.plot([0, end], [0, end], **EDGE, zorder=3)
+    ax.set(xlim=(0, end), ylim=(0, end))
