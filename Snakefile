@@ -20,13 +20,19 @@ include: "rules/train.smk"
 include: "rules/margins.smk"
 include: "rules/svm.smk"
 include: "rules/attack.smk"
+include: "rules/bracket.smk"
+include: "rules/strong.smk"
+include: "rules/masking.smk"
+include: "rules/convergence.smk"
 include: "rules/combine.smk"
 include: "rules/figures.smk"
+include: "rules/report.smk"
 
 
 rule all:
     default_target: True
     input:
         expand("paper_figures/fig{n}.pdf", n=drawn()),
-        "paper_figures/table1.tex" if attacked() else [],
-        expand("<results>/{table}.csv", table=["curves", "margins", "margin_summary", "attacks"]),
+        ["paper_figures/table1.tex", "paper_figures/table1_strong.tex"] if attacked() else [],
+        "paper_figures/reproduction.html",
+        expand("<results>/{table}.csv", table=[table for table in TABLES if held_by(table, config["runs"])]),

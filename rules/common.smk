@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from snakemake.exceptions import WorkflowError
 PAPER_EPOCHS = {"lr": 1000, "mlp": 200, "cnn": 200}
 PAPER_POINTS, PAPER_SAMPLES, PAPER_ITERATIONS = 500, 51200, 1000
 LINEAR, SAMPLED = ["lr"], ["mlp", "cnn"]  # exact margins, sampled margins
+PLAIN, NETWORKS = ["masking", "convergence"], ["attacks", "brackets", "strong"]  # tables of std networks, of networks
+TABLES = ["curves", "margins", "margin_summary", *NETWORKS, *PLAIN]
 
 # A GPU job takes the resource gpu=1, of which there is one unless --resources says otherwise.
 GPU = int(config["device"] == "cuda" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None))
@@ -43,6 +46,12 @@ def attacked():
     return [dataset for dataset in config["runs"] if runs([dataset], SAMPLED)]
 
 
+def held_by(table, datasets):
+    """The runs on some data sets that a tidy table holds."""
+    found = runs(datasets, SAMPLED if table in NETWORKS + PLAIN else LINEAR + SAMPLED)
+    return [run for run in found if table not in PLAIN or run["method"] == "std"]
+
+
 def each(path, wanted):
     """One path for each run in `wanted`."""
     return [path.format(**run) for run in wanted]
@@ -52,6 +61,11 @@ def sources(*modules):
     """The files of lib/ that a step rests on; it is done again when they change."""
     folder = os.path.relpath(Path(workflow.current_basedir).parent / "lib")
     return [f"{folder}/{module}.py" for module in modules]
+
+
+def project_file(path):
+    """A file of the project, seen from the working directory."""
+    return os.path.relpath(Path(workflow.current_basedir).parent / path)
 
 
 def measured(wildcards, split):
@@ -83,38 +97,44 @@ def parts(wildcards):
     dataset, table = [wildcards.dataset], wildcards.table
     if table == "curves":
         return each("<results>/train/{dataset}/{model}/{method}/seed{seed}/curve.csv", runs(dataset))
-    if table == "attacks":
-        return each("<results>/attack/{dataset}/{model}/{method}/seed{seed}.csv", runs(dataset, SAMPLED))
+    folder = {"attacks": "attack", "brackets": "bracket"}.get(table, table)
+    alone = each(f"<results>/{folder}/{{dataset}}/{{model}}/{{method}}/seed{{seed}}.csv", held_by(table, dataset))
+    if table in NETWORKS + PLAIN and table != "brackets":
+        return alone
     exact, sampled = runs(dataset, LINEAR), runs(dataset, SAMPLED)
     every_epoch = each("<results>/margins/{dataset}/{model}/{method}/seed{seed}/summary.csv", exact)
     at_checkpoints = [
         path
-        for run in (sampled if table == "margin_summary" else exact + sampled)
+        for run in (exact + sampled if table == "margins" else sampled)
         for epoch in config["checkpoints"][run["model"]]
         for path in each(f"<results>/margins/{{dataset}}/{{model}}/{{method}}/seed{{seed}}/epoch{epoch}.csv", [run])
     ]
-    return at_checkpoints + (every_epoch if table == "margin_summary" else [])
+    return at_checkpoints + {"margin_summary": every_epoch, "brackets": alone}.get(table, [])
 
 
 FIGURES = {  # number: data sets, tables
-    1: (["mnist01"], ["margins", "margin_summary"]),
-    2: (["cifar10"], ["margin_summary"]),
-    3: (["mnist01"], ["curves"]),
-    4: (["mnist", "cifar10"], ["curves"]),
-    5: (["cifar10"], ["margins"]),
-    6: (["mnist"], ["margin_summary"]),
-    7: (["mnist"], ["margins"]),
+    "1": (["mnist01"], ["margins", "margin_summary"]),
+    "2": (["cifar10"], ["margin_summary"]),
+    "3": (["mnist01"], ["curves"]),
+    "4": (["mnist", "cifar10"], ["curves"]),
+    "5": (["cifar10"], ["margins"]),
+    "6": (["mnist"], ["margin_summary"]),
+    "7": (["mnist"], ["margins"]),
+    "S1": (["mnist", "cifar10"], ["convergence"]),
+    "S2": (["mnist", "cifar10"], ["attacks"]),
+    "S3": (["mnist", "cifar10"], ["masking"]),
+    "S4": (["mnist", "cifar10"], ["brackets"]),
 }
 
 
-def configured(datasets):
-    """Those of the data sets that have runs under this config."""
-    return [dataset for dataset in datasets if dataset in config["runs"]]
+def configured(datasets, tables):
+    """Those of the data sets that have runs in each of the tables under this config."""
+    return [dataset for dataset in datasets if all(held_by(table, [dataset]) for table in tables)]
 
 
 def drawn():
     """The figures that have something to show under this config."""
-    return [number for number, (datasets, _) in FIGURES.items() if configured(datasets)]
+    return [number for number, shown in FIGURES.items() if configured(*shown)]
 
 
 def scale():
@@ -141,6 +161,15 @@ def scale():
     ]
     smaller = [text for ours, paper, text in found if ours < paper]
     return f"Small scale: {', '.join(smaller)}." if smaller else ""
+
+
+def commit():
+    """The commit of this project, with -dirty where files have changed since; unknown outside git."""
+    command = ["git", "-C", workflow.basedir, "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip() or "unknown"
+    except FileNotFoundError:
+        return "unknown"
 
 
 def check_config():

@@ -8,6 +8,8 @@ import pytest
 from tests.workflow import ROOT, copy_project, planned, snakemake
 
 FIGURES = {f"fig{number}" for number in range(1, 8)}
+SUPPLEMENT = {f"figS{number}" for number in range(1, 5)}
+TABLES = {"table1", "table1_strong"}
 TINY = ("--configfile", "tiny.yaml", "--cores", "2")
 
 
@@ -32,21 +34,33 @@ def edited(project, path):
 
 def test_every_figure_and_table_is_there(project):
     names = {path.name for path in (project / "paper_figures").iterdir()}
-    assert {f"{figure}.{kind}" for figure in FIGURES for kind in ("pdf", "png", "svg")} <= names
-    assert {f"table1.{kind}" for kind in ("tex", "csv", "md", "html")} <= names
+    assert {f"{figure}.{kind}" for figure in FIGURES | SUPPLEMENT for kind in ("pdf", "png", "svg")} <= names
+    assert {f"{table}.{kind}" for table in TABLES for kind in ("tex", "csv", "md", "html")} <= names
     assert not [name for name in names if "partial" in name]
+
+
+def test_the_reproduction_page_holds_every_claim_and_figure(project):
+    html, markdown = ((project / f"paper_figures/reproduction.{kind}").read_text() for kind in ("html", "md"))
+    for claim in ("1", "2", "3", "4", "5", "6a", "6b", "7", "8", "9"):
+        assert f"<h3>Claim {claim}:" in html and f"### Claim {claim}:" in markdown
+    for figure in FIGURES:
+        assert f'id="{figure}"' in html and f"({figure}.png)" in markdown
+    assert "CIFAR-10 stand-in: a stand-in" in html
 
 
 def test_a_stand_in_is_called_one(project):
     assert json.loads((project / "results/data/cifar10.json").read_text())["stand_in"] is True
-    for name in ("table1.tex", "table1.md", "table1.html", "fig2.svg", "fig4.svg", "fig5.svg"):
+    for name in ("table1.tex", "table1.md", "table1.html", "reproduction.md", "fig2.svg", "fig4.svg", "fig5.svg"):
         assert "stand-in" in (project / "paper_figures" / name).read_text(), name
 
 
 def test_tables_are_tidy(project):
     tables = {
         name: pd.read_csv(project / f"results/{name}.csv")
-        for name in ("curves", "margins", "margin_summary", "attacks")
+        for name in (
+            *("curves", "margins", "margin_summary"),
+            *("attacks", "brackets", "strong", "masking", "convergence"),
+        )
     }
     keys = ["dataset", "model", "method", "seed"]
     assert all(list(table.columns[:4]) == keys for table in tables.values())
@@ -70,19 +84,41 @@ def test_margins_are_signed_by_correctness_and_capped(project):
     assert margins[margins.model != "lr"].margin.abs().max() <= 5.0
 
 
+def test_the_measurements_fit_each_other(project):
+    keys = ["dataset", "model", "method", "seed"]
+    margins, brackets, attacks, strong, masking, convergence = (
+        pd.read_csv(project / f"results/{name}.csv")
+        for name in ("margins", "brackets", "attacks", "strong", "masking", "convergence")
+    )
+    point = [*keys, "epoch", "split", "index"]
+    of_networks = margins[margins.model != "lr"].set_index(point).margin.abs()
+    beside = brackets.set_index(point)
+    assert len(beside) == len(of_networks) and (beside.margin - of_networks[beside.index]).abs().max() == 0
+    assert (beside.distance > 0).all()
+    assert list(strong.columns) == [*keys, "index", "label", "gradient", "eps", "held"]
+    both = attacks.merge(strong, on=[*keys, "index", "label", "eps"], validate="1:1")
+    assert len(both) == len(attacks) == len(strong)
+    clean = both[both.eps == 0]
+    assert (clean.held_x == clean.held_y).all() and (strong.gradient > 0).all()
+    assert set(masking.method) == set(convergence.method) == {"std"} and len(masking) == 3 * 4
+    assert set(convergence.samples) == {1, 2, 4} and (convergence.groupby([*keys, "samples"]).size() == 3).all()
+
+
 def test_a_second_call_has_nothing_to_do(project):
     assert "Nothing to be done" in snakemake(project, *TINY)
 
 
 def test_an_edit_of_the_plots_redraws_and_does_no_more(project):
-    assert edited(project, "lib/plots.py") == FIGURES | {"table1"}  # which takes its words from there
-    assert edited(project, "lib/figures.py") == FIGURES
+    tables = TABLES | {"reproduction"}  # which take their words from there
+    assert edited(project, "lib/plots.py") == FIGURES | SUPPLEMENT | tables
+    assert edited(project, "lib/figures.py") == FIGURES | {"reproduction"}
+    assert edited(project, "lib/supplement.py") == SUPPLEMENT | {"reproduction"}
 
 
 def test_an_edit_of_the_margins_does_not_retrain(project):
     planned = edited(project, "lib/margins.py")
-    assert {"margins", "margins_linear", "svm", "fig2", "table1"} <= planned
-    assert not planned & {"train", "data", "points", "attack"}
+    assert {"margins", "margins_linear", "convergence", "svm", "fig2", "table1"} <= planned
+    assert not planned & {"train", "data", "points", "attack", "attack_strong", "bracket", "masking"}
 
 
 def test_an_edit_of_the_training_retrains(project):

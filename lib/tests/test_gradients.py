@@ -182,7 +182,8 @@ SLOW = {
     "residual": lambda: nn.Sequential(Residual(6), nn.Linear(6, 4)),
     "no sequential": lambda: Residual(6),
     "overlapping windows": lambda: nn.Sequential(
-        nn.Unflatten(1, (1, 2, 3)), nn.MaxPool2d(2, stride=1), nn.Flatten(), nn.Linear(2, 4)),
+        nn.Unflatten(1, (1, 2, 3)), nn.MaxPool2d(2, stride=1), nn.Flatten(), nn.Linear(2, 4)
+    ),
 }
 
 
