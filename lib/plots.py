@@ -12,6 +12,7 @@ import matplotlib.style
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import AutoLocator
 
 from .job import whole_file
 
@@ -137,10 +138,17 @@ def line(ax, runs, column, over="epoch", **line_style):
     by_epoch = runs.groupby(over)[column]
     mean = by_epoch.mean()
     sparse = len(mean) == 1 or (np.diff(mean.index) > 1).any()
+    ax.xaxis.set_major_locator(_whole_epochs())
     (drawn,) = ax.plot(mean.index, mean, **{"marker": "o" if sparse else None, **line_style})
     if runs["seed"].nunique() > 1:
         band = {"color": drawn.get_color(), "alpha": 0.2, "linewidth": 0, "zorder": drawn.get_zorder() - 0.1}
         ax.fill_between(mean.index, by_epoch.min(), by_epoch.max(), **band)
+
+
+def _whole_epochs():
+    locator = AutoLocator()
+    locator.set_params(integer=True)
+    return locator
 
 
 def log_epochs(ax):
