@@ -10,8 +10,8 @@ rule reproduction:
             for table in TABLES
             if table != "masking"
         },
-        svm=rules.svm.output if "mnist01" in config["runs"] else [],
-        provenance=expand(rules.data.output.json, dataset=config["runs"]),
+        svm=rules.svm.output if runs(["mnist01"]) else [],
+        provenance=expand(rules.data.output.json, dataset=[name for name in config["runs"] if runs([name])]),
         runs=each(rules.train.output.run, runs()),
         figures=expand("paper_figures/fig{n}.svg", n=drawn()),
         captions=expand(project_file("report/fig{n}.rst"), n=drawn()),
