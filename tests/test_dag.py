@@ -81,3 +81,10 @@ def test_without_a_gpu_the_first_lines_say_so(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))  # no nvidia-smi to be found
     first = snakemake(copy_project(tmp_path), "-n").splitlines()[:12]
     assert any("No GPU was found" in line for line in first) and any("profiles/quick" in line for line in first)
+
+
+def test_a_data_set_without_runs_is_not_asked_for(tmp_path):
+    project = copy_project(tmp_path)
+    (project / "only.yaml").write_text("runs: {mnist01: {lr: []}, cifar10: {lr: [], mlp: [], cnn: []}}")
+    jobs = planned(snakemake(project, "-n", "--configfile", "only.yaml"))
+    assert jobs["data"] == 1 and jobs["train"] == 8 and "svm" not in jobs and "fig1" not in jobs
