@@ -6,9 +6,12 @@ normalises a gradient whatever its length, and the loss is differentiated at the
 the strongest other class, where no confidence makes it vanish.
 """
 
+from functools import partial
+
 import torch
 
-from .gradients import pullback, samples_at_once, shrinking
+from .checks import warn_of_slips
+from .gradients import is_fast, pullback, samples_at_once, shrinking, side_by_side
 
 LOSSES = ("cross_entropy", "margin")
 HELD = -1  # in place of a step number: no iterate broke the point
@@ -38,6 +41,7 @@ def pgd_l2(
     settings that make no sense.
     """
     _check(x, y, eps, step, iterations, loss, gradient_floor, averaged_over)
+    warn_of_slips(model, x)
     rule = {"step": step, "iterations": iterations, "loss": loss, "floor": gradient_floor * averaged_over}
     return _attack(model, x, y, eps, batch=batch, **rule)[0]
 
@@ -65,6 +69,7 @@ def breaking_steps(
     if not len(eps) or list(eps) != sorted(set(eps)):
         raise ValueError(f"eps is {list(eps)}: give one or more radii in ascending order")
     _check(x, y, max(eps[-1], 1e-9), step, iterations, loss, gradient_floor, averaged_over)
+    warn_of_slips(model, x)
     rule = {"step": step, "loss": loss, "floor": gradient_floor * averaged_over, "batch": batch}
     broken = torch.full((len(x), len(eps)), HELD)
     alive = torch.arange(len(x))
@@ -77,6 +82,7 @@ def breaking_steps(
 
         at = alive.to(x.device)
         _, found = _attack(model, x[at], y[at], radius, iterations=iterations if radius else 0, tell=tell, **rule)
+        tell(len(at))
         broken[alive, j:] = found.cpu()[:, None]
         alive = alive[found.cpu() == HELD]
     return broken
@@ -124,15 +130,30 @@ def gradient_lengths(model, x, y, *, loss="cross_entropy", batch=256):
     return torch.cat(lengths)
 
 
-def _attack(model, x, y, eps, *, batch=None, **rule):
+def _attack(model, x, y, eps, *, batch=None, tell=None, **rule):
     """Points (n, ...) as pgd_l2 returns them, and the steps that broke them (n,); less at once if memory runs out."""
     if not len(x):
         return x.clone(), y.new_empty(0)
-    size = batch or samples_at_once(model, x, directions=1)
-    return shrinking(lambda size: _rolling_attack(model, x, y, eps, size, **rule), size)
+    threads = torch.get_num_threads() if is_fast(model) and not x.is_cuda else 1
+    shares = list(zip(range(threads), x.chunk(threads), y.chunk(threads), strict=False))  # fewer for a few points
+    size = max(1, (batch or samples_at_once(model, x, directions=1) * len(shares)) // len(shares))
+    finished = [0] * len(shares)
+
+    def attack(share):
+        i, x, y = share
+
+        def tell_sum(n):
+            finished[i] = n
+            tell(sum(finished))
+
+        rolling = partial(_rolling_attack, model, x, y, eps, tell=tell and tell_sum, **rule)
+        return shrinking(rolling, size)
+
+    found, broken = zip(*side_by_side(attack, shares), strict=True)
+    return torch.cat(found), torch.cat(broken)
 
 
-def _rolling_attack(model, x, y, eps, size, *, step, iterations, loss, floor, tell=None):
+def _rolling_attack(model, x, y, eps, size, *, tell, step, iterations, loss, floor):
     """Attack up to `size` points at once; those that are done leave, and others take their places."""
     found, broken = x.clone(), torch.full((len(x),), HELD, device=x.device)
     waiting = torch.arange(len(x), device=x.device)

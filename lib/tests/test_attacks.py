@@ -126,6 +126,23 @@ def test_breaking_steps_are_monotone_and_those_of_a_plain_attack():
     assert shares == (100 * (steps == HELD).double().mean(0)).tolist() and shares == sorted(shares, reverse=True)
 
 
+def test_threads_share_the_points_and_change_nothing():
+    model = build("mnist", "mlp").double().eval().requires_grad_(False)
+    x = torch.rand((9, 1, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y, threads, told = model(x).argmax(1), torch.get_num_threads(), []
+    rule = {"eps": (0.0, 0.05, 0.6), "step": 0.02, "iterations": 20}
+    try:
+        torch.set_num_threads(1)
+        alone = breaking_steps(model, x, y, **rule)
+        torch.set_num_threads(2)
+        assert torch.equal(breaking_steps(model, x, y, progress=lambda *at: told.append(at), **rule), alone)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert set(alone.flatten().tolist()) > {HELD} and sorted(told) == told and told[-1] == (27, 27)
+
+
+@pytest.mark.filterwarnings("ignore:the gradients of 2 of 2 points")
 def test_a_point_without_a_gradient_stays_where_it_is():
     model = nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 2)).requires_grad_(False)
     model[0].bias.fill_(-100)
