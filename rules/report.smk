@@ -44,3 +44,38 @@ rule reproduction:
         "Write the reproduction page."
     script:
         "../workflow_scripts/reproduction.py"
+
+
+rule reference:
+    input:
+        tables=[
+            *expand("<results>/{table}.csv", table=[table for table in TABLES if held_by(table, config["runs"])]),
+            *(expand("paper_figures/{table}.csv", table=["table1", "table1_strong"]) if attacked() else []),
+        ],
+        pages=[
+            *expand("paper_figures/reproduction.{kind}", kind=["html", "md"]),
+            *expand("paper_figures/fig{n}.png", n=drawn()),
+            *(
+                expand("paper_figures/{table}.{kind}", table=["table1", "table1_strong"], kind=["md", "tex"])
+                if attacked()
+                else []
+            ),
+        ],
+        runs=each(rules.train.output.run, runs()),
+        provenance=rules.reproduction.input.provenance,
+    output:
+        about="reference_results/run.json",
+    log:
+        "<logs>/report/reference.log",
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        settings=config,
+        commit=commit(),
+    message:
+        "Gather the results in reference_results."
+    script:
+        "../workflow_scripts/reference.py"

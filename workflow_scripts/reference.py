@@ -1,0 +1,89 @@
+"""Gather what a run produced into a folder small enough to commit; each line of a table says at which settings."""
+
+import json
+import platform
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+
+from lib.job import whole_file
+
+PACKAGES = ["torch", "torchvision", "numpy", "pandas", "scikit-learn", "snakemake"]
+ATTACKED = ["attacks", "strong", "masking", "table1", "table1_strong"]
+WHOLE_TEST_SET = 10000
+SAMPLED = ["margins", "margin_summary", "brackets", "table1", "table1_strong"]
+
+
+def main(tables, pages, about, *, runs, provenance, settings, commit, logs):
+    """Write to the folder of `about` (a json path) the CSV files `tables` with their settings, and copies of `pages`.
+
+    runs, provenance: the json files of the training runs and of the data; logs: folder of the jobs' benchmark files.
+    """
+    folder = Path(about).parent
+    for path in map(Path, tables):
+        table = with_settings(pd.read_csv(path), path.stem, settings)
+        with whole_file(folder / path.name) as partial:
+            table.to_csv(partial, index=False, float_format="%.6g")
+    for path in map(Path, pages):
+        with whole_file(folder / path.name) as partial:
+            shutil.copyfile(path, partial)
+    trained = [json.loads(Path(path).read_text(encoding="utf-8")) for path in runs]
+    record = {
+        "commit": commit,
+        "settings": settings,
+        "data": [json.loads(Path(path).read_text(encoding="utf-8")) for path in provenance],
+        "runs": trained,
+        "seconds": {"train": round(sum(run["seconds"] for run in trained), 1)} | seconds(logs),
+        "machine": {"processor": platform.processor() or platform.machine(), "python": platform.python_version()},
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+    with whole_file(about) as partial:
+        partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def with_settings(table, name, settings):
+    """The table with columns that tell a short run from a long one; a line without a result says why."""
+    attack = settings["strong" if "strong" in name else "attack"]
+    columns = {"epochs_trained": table["model"].map(settings["training"]["epochs"])}
+    if name in SAMPLED:
+        sampled = settings["margins"]["samples"]
+        columns["samples_a_point"] = table["model"].map(lambda model: 0 if model == "lr" else sampled)  # 0: exact
+    if name in ATTACKED:
+        columns["attack_steps"] = attack["iterations"]
+    if name.startswith("table1"):
+        columns["images"] = settings["attack"]["points"] or WHOLE_TEST_SET
+        columns["reason_if_empty"] = ""
+    table = table.assign(**columns)
+    if name.startswith("table1"):
+        empty = table["value"].isna()
+        table.loc[empty, list(columns)] = None
+        table.loc[empty, "reason_if_empty"] = "not run: left out of `runs` in the settings"
+    return table
+
+
+def seconds(logs):
+    """Wall seconds of the jobs that left a benchmark file, by the folder of their logs; training counts for itself."""
+    found = {}
+    for path in sorted(Path(logs).rglob("*.tsv")):
+        step = path.relative_to(logs).parts[0]
+        if step != "train":
+            found[step] = round(found.get(step, 0.0) + pd.read_csv(path, sep="\t")["s"].sum(), 1)
+    return found
+
+
+if __name__ == "__main__":
+    from lib.job import log_to
+
+    log_to(snakemake.log[0])
+    main(
+        tables=snakemake.input.tables,
+        pages=snakemake.input.pages,
+        about=snakemake.output.about,
+        runs=snakemake.input.runs,
+        provenance=snakemake.input.provenance,
+        settings=snakemake.params.settings,
+        commit=snakemake.params.commit,
+        logs=Path(snakemake.log[0]).parent.parent,
+    )
