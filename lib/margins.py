@@ -6,6 +6,7 @@ prediction is right and -1 where it is wrong. The caller takes the minimum or th
 
 import torch
 
+from .checks import warn_of_slips
 from .gradients import cross_lipschitz
 
 BLOCK = 1024  # perturbations are drawn in blocks of this many, whatever the batch size
@@ -47,6 +48,7 @@ def margins_by_samples(model, x, y, *, counts, radius=5.0, generator=None, batch
     arguments as there.
     """
     _check(x, y, radius, counts)
+    warn_of_slips(model, x)
     seeds = torch.randint(2**62, (len(x),), generator=generator).tolist()
     with torch.no_grad():
         logits = model(x)  # (n, c)

@@ -5,7 +5,7 @@ rule bracket:
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
         points="<results>/points/{dataset}/margins.npz",
-        code=sources("checkpoints", "data", "models", "gradients", "backward", "attacks", "brackets"),
+        code=sources("checkpoints", "data", "models", "gradients", "backward", "checks", "attacks", "brackets"),
     output:
         "<results>/bracket/{dataset}/{model}/{method}/seed{seed}.csv",
     log:

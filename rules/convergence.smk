@@ -5,7 +5,7 @@ rule convergence:
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
         points="<results>/points/{dataset}/margins.npz",
-        code=sources("checkpoints", "data", "models", "gradients", "backward", "margins"),
+        code=sources("checkpoints", "data", "models", "gradients", "backward", "checks", "margins"),
     output:
         "<results>/convergence/{dataset}/{model}/{method}/seed{seed}.csv",
     log:

@@ -33,7 +33,7 @@ rule margins:
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
         points="<results>/points/{dataset}/margins.npz",
-        code=sources("checkpoints", "data", "models", "gradients", "backward", "margins"),
+        code=sources("checkpoints", "data", "models", "gradients", "backward", "checks", "margins"),
     output:
         margins="<results>/margins/{dataset}/{model}/{method}/seed{seed}/epoch{epoch}.csv",
     log:

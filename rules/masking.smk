@@ -5,7 +5,7 @@ rule masking:
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
         points="<results>/points/{dataset}/attack.npz",
-        code=sources("checkpoints", "data", "models", "gradients", "backward", "attacks"),
+        code=sources("checkpoints", "data", "models", "gradients", "backward", "checks", "attacks"),
     output:
         "<results>/masking/{dataset}/{model}/{method}/seed{seed}.csv",
     log:

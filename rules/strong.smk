@@ -5,7 +5,7 @@ rule attack_strong:
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
         points="<results>/points/{dataset}/attack.npz",
-        code=sources("checkpoints", "data", "models", "gradients", "backward", "attacks", "brackets"),
+        code=sources("checkpoints", "data", "models", "gradients", "backward", "checks", "attacks", "brackets"),
     output:
         "<results>/strong/{dataset}/{model}/{method}/seed{seed}.csv",
     log:

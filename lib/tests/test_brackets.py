@@ -28,6 +28,7 @@ def mlp(scale=1.0):
     return model, x, model(x).argmax(1)
 
 
+@pytest.mark.filterwarnings("ignore:inputs range from")
 @pytest.mark.parametrize("c", [2, 3, 10])
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
 def test_linear_models_are_bracketed_tightly(c, scale):

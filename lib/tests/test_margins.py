@@ -60,6 +60,7 @@ def test_no_perturbation_shorter_than_the_margin_flips_a_linear_model():
         assert (moved.argmax(1) == top[i]).all()
 
 
+@pytest.mark.filterwarnings("ignore:inputs range from")
 def test_sampled_margins_of_a_linear_model_are_exact():
     weight, bias, x, y = linear()
     exact = linear_margins(weight, bias, x, y)
@@ -69,6 +70,8 @@ def test_sampled_margins_of_a_linear_model_are_exact():
     torch.testing.assert_close(capped, exact.clamp(-0.2, 0.2), rtol=1e-6, atol=0)
 
 
+@pytest.mark.filterwarnings("ignore:the gradients of 1 of 2 points")
+@pytest.mark.filterwarnings("ignore:inputs range from")
 def test_one_hidden_unit_meets_its_closed_form():
     """f_1 - f_0 = a * relu(w^T x + b) + c: its gradient is a * w where the unit is on, and 0 elsewhere."""
     w, b, a, c = torch.tensor([[3.0, 4.0]]), torch.tensor([1.0]), 2.0, -1.0
