@@ -1,11 +1,12 @@
 # make quick   everything at small scale in some minutes: figures and table 1 in paper_figures/
 # make test    the tests of the package and of the workflow
 # make bench   speed beside foolbox, torchattacks and ART, in a quarter of an hour: benchmarks/results/
+# make reference   what two CPU cores carry at the paper's settings (hours), gathered in reference_results/
 # make lint    ruff, snakefmt, snakemake --lint
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quick test bench lint environment
+.PHONY: quick test bench reference lint environment
 
 quick: environment
 	$(BIN)/snakemake --workflow-profile profiles/quick
@@ -17,6 +18,9 @@ bench: environment
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint envs/requirements.txt '.[bench]'
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps torchattacks==3.5.1
 	$(BIN)/python -m benchmarks
+
+reference: environment
+	$(BIN)/snakemake --workflow-profile profiles/reference -- reference
 
 lint: environment
 	$(BIN)/ruff check .

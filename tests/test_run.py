@@ -104,6 +104,27 @@ def test_the_measurements_fit_each_other(project):
     assert set(convergence.samples) == {1, 2, 4} and (convergence.groupby([*keys, "samples"]).size() == 3).all()
 
 
+def test_the_reference_folder_says_at_which_settings_each_line_was_run(project):
+    snakemake(project, *TINY, "--", "reference")
+    folder = project / "reference_results"
+    curves, margins, attacks, strong, table1 = (
+        pd.read_csv(folder / f"{name}.csv") for name in ("curves", "margins", "attacks", "strong", "table1")
+    )
+    assert (curves.epochs_trained == curves.model.map({"lr": 4, "mlp": 2, "cnn": 1})).all()
+    assert (margins.samples_a_point == margins.model.map({"lr": 0, "mlp": 4, "cnn": 4})).all()
+    assert (attacks.attack_steps == 3).all() and (strong.attack_steps == 3).all()
+    empty = table1.value.isna()
+    assert empty.any() and not empty.all()
+    assert table1[empty].images.isna().all() and (table1[~empty].images == 8).all()
+    assert (table1.reason_if_empty.notna() == empty).all()
+    about = json.loads((folder / "run.json").read_text())
+    assert about["data"][2]["stand_in"] is True and len(about["runs"]) == 8 and about["settings"]["seeds"] == [0]
+    assert {"train", "margins", "attack"} <= set(about["seconds"])
+    assert {"fig1.png", "figS4.png", "reproduction.html", "table1.tex", "table1_strong.md"} <= {
+        path.name for path in folder.iterdir()
+    }
+
+
 def test_a_second_call_has_nothing_to_do(project):
     assert "Nothing to be done" in snakemake(project, *TINY)
 
