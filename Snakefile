@@ -1,6 +1,9 @@
 """Minimum and average margins during training, and what regularisation does to them: Wu and Yu (2019)."""
 
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version, validate
+
+from rules.config_errors import first_mistake
 
 min_version("9.16")
 
@@ -8,6 +11,9 @@ min_version("9.16")
 configfile: "config.yaml"
 
 
+# Before validate(), which says the same in many lines.
+if mistake := first_mistake(config):
+    raise WorkflowError(mistake)
 validate(config, "config.schema.yaml")
 
 

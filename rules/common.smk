@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
 PAPER_EPOCHS = {"lr": 1000, "mlp": 200, "cnn": 200}
 PAPER_POINTS, PAPER_SAMPLES, PAPER_ITERATIONS = 500, 51200, 1000
 LINEAR, SAMPLED = ["lr"], ["mlp", "cnn"]  # exact margins, sampled margins
@@ -172,23 +170,17 @@ def commit():
         return "unknown"
 
 
-def check_config():
-    """What the schema cannot say: values that must fit each other."""
-    for model, epochs in config["checkpoints"].items():
-        last = config["training"]["epochs"][model]
-        if epochs != sorted(epochs) or epochs[-1] != last:
-            raise WorkflowError(
-                f"checkpoints.{model} in the config is {epochs}: list the epochs in ascending order, ending with "
-                f"training.epochs.{model} = {last}"
-            )
-    for dataset, eps in config["attack"]["eps"].items():
-        if eps != sorted(eps):
-            raise WorkflowError(f"attack.eps.{dataset} in the config is {eps}: list the radii in ascending order")
-
-
 def say_where():
-    """Tell whoever starts the paper's scale without a GPU what that means."""
-    if workflow.is_main_process and not GPU and not scale():
+    """Tell whoever starts without a GPU what that means; on a cluster other machines than this one may have one."""
+    if not workflow.is_main_process:
+        return
+    if config["device"] == "cuda" and shutil.which("nvidia-smi") is None:
+        print(
+            "device: cuda is configured, but this machine has no nvidia-smi: jobs that run here without a GPU will "
+            "fail; set device to auto or cpu",
+            file=sys.stderr,
+        )
+    elif not GPU and not scale():
         print(
             "No GPU was found: the paper's scale will take days on this machine.\n"
             "The small scale takes minutes: make quick, or snakemake --workflow-profile profiles/quick",
@@ -196,5 +188,4 @@ def say_where():
         )
 
 
-check_config()
 say_where()

@@ -1,0 +1,118 @@
+"""What is wrong with a config: the first mistake as one line that names the key, says what is wrong and what to do.
+
+config.schema.yaml says what each key may be; `unfit` adds what a schema cannot say: values that must fit each other.
+"""
+
+import difflib
+import math
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.validators import extend
+
+SCHEMA = Path(__file__).resolve().parent.parent / "config.schema.yaml"
+KINDS = {"object": "keys with values", "array": "a list", "integer": "a whole number", "string": "a text"}
+KINDS |= {"number": "a finite number", "null": "null"}
+
+# JSON knows neither NaN nor infinity and takes 3.0 for an integer; YAML and Python do otherwise.
+_types = Draft202012Validator.TYPE_CHECKER.redefine_many(
+    {
+        "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+        "number": lambda _, value: (
+            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        ),
+    }
+)
+Validator = extend(Draft202012Validator, type_checker=_types)
+
+
+def first_mistake(config):
+    """Return the first mistake of a config (nested dict) in one line, or None; unknown keys come before all else."""
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    errors = list(Validator(schema).iter_errors(config))
+    errors.sort(key=lambda error: error.validator != "additionalProperties")  # a misspelt key may explain the others
+    mistake = in_words(errors[0], schema) if errors else unfit(config)
+    return mistake and f"Config: {mistake}{'' if mistake.endswith('?') else '.'} config.schema.yaml explains each key."
+
+
+def in_words(error, schema):
+    """Return what a jsonschema error of `schema` means: the dotted key, what is wrong with it, what to do."""
+    key, rule, value = dotted(error.absolute_path), error.validator_value, shown(error.instance)
+    match error.validator:
+        case "additionalProperties":
+            return unknown(error, schema)
+        case "required":
+            absent = next(name for name in rule if name not in error.instance)
+            return f"{dotted([*error.absolute_path, absent])} is missing; add it as in config.yaml"
+        case "type":
+            wanted = " or ".join(KINDS[kind] for kind in ([rule] if isinstance(rule, str) else rule))
+            return f"{key} is {value}; write {wanted}{unquoted(error.instance, wanted)}"
+        case "enum":
+            return f"{key} is {value}; {meant(str(error.instance), rule)}choose one of {', '.join(rule)}"
+        case "minimum":
+            return f"{key} is {value}; write at least {rule}"
+        case "exclusiveMinimum":
+            return f"{key} is {value}; write more than {rule}"
+        case "exclusiveMaximum":
+            return f"{key} is {value}; write less than {rule}"
+        case "uniqueItems":
+            return f"{key} is {value}; write each value once"
+        case "minItems" | "minProperties" | "minLength":
+            return f"{key} is empty; write at least one value"
+    return f"{key} is {value}; {error.message.splitlines()[0]}"
+
+
+def unknown(error, schema):
+    """The line on a key that no one knows: did you mean a similar one beside it, or the same one in a section?"""
+    known = list(error.schema.get("properties", []))
+    wrong = next(name for name in error.instance if name not in known)
+    close = difflib.get_close_matches(str(wrong), known, n=1)
+    if not close and not error.absolute_path:
+        sections = schema["properties"].items()
+        close = [f"{section}.{wrong}" for section, of in sections if wrong in of.get("properties", [])]
+    remedy = f"did you mean {close[0]}?" if close else f"known here are {', '.join(known)}"
+    return f"{dotted([*error.absolute_path, wrong])} is not a known key; {remedy}"
+
+
+def unfit(config):
+    """Return the first pair of values of a valid config that do not fit each other, in words, or None."""
+    for model, epochs in config["checkpoints"].items():
+        last = config["training"]["epochs"][model]
+        if epochs != sorted(epochs) or epochs[-1] != last:
+            remedy = f"list the epochs in ascending order, ending with training.epochs.{model} = {last}"
+            return f"checkpoints.{model} is {epochs}; {remedy}"
+    for dataset, eps in config["attack"]["eps"].items():
+        if eps != sorted(eps):
+            return f"attack.eps.{dataset} is {eps}; list the radii in ascending order"
+    if not any(methods for models in config["runs"].values() for methods in models.values()):
+        return "runs names no method of any model; write at least one, such as mnist: {lr: [std]}"
+    for part, whole in (("masking", ("attack", "points")), ("convergence", ("points", "test"))):
+        count, most = config[part]["points"], config[whole[0]][whole[1]]
+        if most is not None and count > most:
+            return f"{part}.points is {count}, more than {dotted(whole)} = {most}, of which they are taken; lower it"
+    return None
+
+
+def dotted(path):
+    """training.epochs.mlp; a place in a list in brackets, counted from 0."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".") or "config"
+
+
+def shown(value):
+    if value is None:
+        return "empty (null)"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def meant(wrong, known):
+    close = difflib.get_close_matches(wrong, known, n=1)
+    return f"did you mean {close[0]}? Else " if close else ""
+
+
+def unquoted(value, wanted):
+    """What to do about a number that arrived as text: in quotes, or as 1e-12, which YAML takes for a word."""
+    if not isinstance(value, str) or "number" not in wanted:
+        return ""
+    return ", without quotes" + (" and with a point: 1.0e-12, not 1e-12" if "finite" in wanted else "")
