@@ -1,10 +1,7 @@
-import hashlib
 import json
 import os
-import pickle
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,83 +9,16 @@ import pytest
 import torch
 
 from lib import data, embedded
+from lib.tests.sources import arrays, write_batches, write_idx
 from lib.vision import import_torchvision
 from workflow_scripts.data import main as write_data
 from workflow_scripts.points import main as write_points
-
-WRONG_PICKLE = "unpickled"
-
-
-class Bomb:
-    """Leaves a file named `unpickled` in the working directory when a pickle of it is loaded."""
-
-    def __reduce__(self):
-        return open, (WRONG_PICKLE, "w")
-
-
-def arrays(shape, n=20, seed=0):
-    rng = np.random.default_rng(seed)
-    made = {}
-    for split in ("train", "test"):
-        made[f"x_{split}"] = rng.integers(0, 256, (n, *shape), dtype=np.uint8)
-        made[f"y_{split}"] = rng.permutation(np.arange(n) % 10).astype(np.uint8)
-    return made
-
-
-def write_idx(root, made, monkeypatch):
-    """Write `made` as the four IDX files of MNIST and teach lib.data their checksums."""
-    folder = root / "MNIST" / "raw"
-    folder.mkdir(parents=True)
-    sums = {}
-    for name, key in zip(data.MNIST_SHA256, data.ARRAYS, strict=True):
-        head = bytes([0, 0, 8, made[key].ndim]) + b"".join(size.to_bytes(4, "big") for size in made[key].shape)
-        (folder / name).write_bytes(head + made[key].tobytes())
-        sums[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    monkeypatch.setattr(data, "MNIST_SHA256", sums)
-    return folder
-
-
-def write_batches(root, made, monkeypatch):
-    """Write `made` as the batches of CIFAR-10 and teach torchvision their checksums."""
-    cifar10 = import_torchvision().datasets.CIFAR10
-    folder = root / "cifar-10-batches-py"
-    folder.mkdir(parents=True)
-    contents = {"batches.meta": {"label_names": list("abcdefghij")}}
-    for number, rows in enumerate(np.array_split(np.arange(len(made["x_train"])), 5), start=1):
-        contents[f"data_batch_{number}"] = batch(made["x_train"][rows], made["y_train"][rows])
-    contents["test_batch"] = batch(made["x_test"], made["y_test"])
-    sums = {}
-    for name, content in contents.items():
-        (folder / name).write_bytes(pickle.dumps(content))
-        sums[name] = hashlib.md5((folder / name).read_bytes()).hexdigest()
-    monkeypatch.setattr(cifar10, "train_list", [(name, sums[name]) for name, _ in cifar10.train_list])
-    monkeypatch.setattr(cifar10, "test_list", [(name, sums[name]) for name, _ in cifar10.test_list])
-    monkeypatch.setattr(cifar10, "meta", cifar10.meta | {"md5": sums["batches.meta"]})
-    return folder
-
-
-def batch(x, y):
-    return {"data": x.transpose(0, 3, 1, 2).reshape(len(x), -1), "labels": y.tolist()}
 
 
 def assert_holds(loaded, made):
     for key in data.ARRAYS:
         np.testing.assert_array_equal(getattr(loaded, key), made[key].reshape(getattr(loaded, key).shape))
         assert getattr(loaded, key).dtype == np.uint8
-
-
-@pytest.fixture
-def no_network(monkeypatch):
-    """Let every download fail, and count them."""
-    downloads = []
-
-    def download(self):
-        downloads.append(self.root)
-        raise OSError("<urlopen error no network>")
-
-    for name in ("MNIST", "CIFAR10"):
-        monkeypatch.setattr(getattr(import_torchvision().datasets, name), "download", download)
-    return downloads
 
 
 # sources
@@ -190,137 +120,6 @@ def test_downloads_appear_whole(tmp_path, monkeypatch):
     assert [path.name for path in root.iterdir()] == ["MNIST"]  # the temporary folder is gone
 
 
-# errors
-
-
-@pytest.mark.parametrize("source", ["auto", "torchvision"])
-@pytest.mark.parametrize("name", data.NAMES)
-def test_no_data_lists_the_four_ways(tmp_path, no_network, name, source):
-    with pytest.raises(FileNotFoundError) as caught:
-        data.load(name, source=source, root=tmp_path)
-    message = str(caught.value)
-    for part in ("torchvision's files", ".npz", "network", "embedded", "(4)", str(tmp_path), "urlopen"):
-        assert part in message
-    assert "\n" not in message and list(tmp_path.iterdir()) == [] and len(no_network) == 1
-
-
-def test_unknown_names_and_sources(tmp_path):
-    with pytest.raises(ValueError, match=r"unknown data set 'svhn': choose one of mnist01, mnist, cifar10"):
-        data.load("svhn")
-    with pytest.raises(ValueError, match=r"unknown source 'web' for mnist: choose one of auto, torchvision"):
-        data.load("mnist", source="web")
-    with pytest.raises(FileNotFoundError, match=r"mnist\.npz does not exist: put x_train"):
-        data.load("mnist01", source="npz", root=tmp_path)
-
-
-@pytest.mark.parametrize("number", range(4))
-def test_a_changed_idx_file_is_refused(tmp_path, monkeypatch, no_network, number):
-    folder = write_idx(tmp_path, arrays((28, 28)), monkeypatch)
-    path = folder / list(data.MNIST_SHA256)[number]
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=rf"{path.name}: its sha256 is not .* delete it"):
-        data.load("mnist", root=tmp_path)
-
-
-def test_unchecked_copies_of_an_old_torchvision_are_refused(tmp_path, monkeypatch):
-    write_idx(tmp_path, arrays((28, 28)), monkeypatch)
-    (tmp_path / "MNIST" / "processed").mkdir()
-    with pytest.raises(ValueError, match=r"processed holds copies of an old torchvision .* delete it"):
-        data.load("mnist", root=tmp_path)
-
-
-@pytest.mark.parametrize("name", data.CIFAR10_FILES)
-def test_no_batch_is_unpickled_unless_all_are_official(tmp_path, monkeypatch, no_network, name):
-    folder = write_batches(tmp_path, arrays((32, 32, 3)), monkeypatch)
-    (folder / name).write_bytes(pickle.dumps(Bomb()))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pickle, "load", lambda *_, **__: pytest.fail("a pickle was opened"))
-    with pytest.raises(ValueError, match=rf"{name}: its md5 is not .* delete it"):
-        data.load("cifar10", root=tmp_path)
-    assert not Path(WRONG_PICKLE).exists()
-
-
-CASES = [  # name, key, how it is broken, what the error says
-    ("mnist", "x_train", lambda x: x.astype(np.float32), "has type float32, not uint8"),
-    ("mnist", "x_test", lambda x: x[:, :, :27], r"has shape \(20, 28, 27\): .*\(n, 28, 28, 1\) or \(n, 28, 28\)"),
-    ("mnist", "x_test", lambda x: x.reshape(20, 784), r"has shape \(20, 784\)"),
-    ("mnist", "x_train", lambda x: x[0, 0, 0], r"has shape \(\)"),
-    ("cifar10", "x_train", lambda x: x.transpose(0, 3, 1, 2), r"has shape \(20, 3, 32, 32\).*\(n, 32, 32, 3\)"),
-    ("cifar10", "y_train", lambda y: y.astype(float), "has type float64, no integers"),
-    ("cifar10", "y_test", lambda y: np.eye(10, dtype=int)[y], r"has shape \(20, 10\): .*\(n,\) or \(n, 1\)"),
-    ("cifar10", "y_test", lambda y: y[0], r"has shape \(\)"),
-    ("mnist", "y_test", lambda y: y[:-1], "has 19 labels for 20 images"),
-    ("mnist", "y_train", lambda y: y + np.uint8(1), "is empty or has labels outside 0 to 9"),
-    ("mnist", "y_train", lambda y: y.astype(np.int8) - 1, "is empty or has labels outside 0 to 9"),
-    ("mnist", "y_test", lambda y: np.where(np.isin(y, (3, 7)), 0, y), "has no label 3, 7"),
-    ("mnist", "y_train", lambda y: y[:0], "has 0 labels for 20 images"),
-]
-
-
-@pytest.mark.parametrize(("name", "key", "broken", "message"), CASES)
-def test_what_is_wrong_in_an_npz_is_named(tmp_path, name, key, broken, message):
-    made = arrays((28, 28) if name == "mnist" else (32, 32, 3))
-    made[key] = broken(made[key])
-    np.savez(tmp_path / f"{name}.npz", **made)
-    with pytest.raises(ValueError, match=rf"{name}\.npz: {key} {message}"):
-        data.load(name, source="npz", root=tmp_path)
-
-
-def test_an_empty_split_is_refused(tmp_path):
-    made = arrays((28, 28))
-    np.savez(tmp_path / "mnist.npz", **(made | {key: made[key][:0] for key in ("x_test", "y_test")}))
-    with pytest.raises(ValueError, match=r"y_test is empty"):
-        data.load("mnist", source="npz", root=tmp_path)
-
-
-def test_missing_keys_are_named(tmp_path):
-    made = arrays((28, 28))
-    np.savez(tmp_path / "mnist.npz", x_train=made["x_train"], y_train=made["y_train"], labels=made["y_test"])
-    with pytest.raises(ValueError, match=r"mnist\.npz lacks x_test, y_test: it must hold x_train, y_train"):
-        data.load("mnist", root=tmp_path)
-
-
-@pytest.mark.parametrize("keep", [0, 10, 0.5, 0.999])
-def test_a_truncated_npz_is_refused(tmp_path, keep):
-    path = tmp_path / "mnist.npz"
-    np.savez(path, **arrays((28, 28)))
-    content = path.read_bytes()
-    path.write_bytes(content[: int(keep * len(content)) if isinstance(keep, float) else keep])
-    with pytest.raises(ValueError, match=r"mnist\.npz is not an npz file, or is cut short"):
-        data.load("mnist", root=tmp_path)
-
-
-@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_a_damaged_npz_is_refused(tmp_path, save):
-    path = tmp_path / "mnist.npz"
-    save(path, **arrays((28, 28)))
-    content = bytearray(path.read_bytes())
-    content[5000:5100] = bytes(100)
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"mnist\.npz: its array x_train cannot be read"):
-        data.load("mnist", root=tmp_path)
-
-
-def test_python_objects_in_an_npz_are_never_loaded(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    made = arrays((28, 28))
-    np.savez("mnist.npz", **(made | {"y_train": np.array([Bomb()] * 20, dtype=object)}))
-    with pytest.raises(ValueError, match=r"mnist\.npz: its array y_train cannot be read .*Python objects"):
-        data.load("mnist", root=tmp_path)
-    Path("mnist.npz").write_bytes(pickle.dumps(Bomb()))
-    with pytest.raises(ValueError, match="not an npz file"):
-        data.load("mnist", root=tmp_path)
-    np.savez("mnist.npz", **made)
-    with zipfile.ZipFile("mnist.npz") as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    with zipfile.ZipFile("mnist.npz", "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, pickle.dumps(Bomb()) if name == "y_test.npy" else content)
-    with pytest.raises(ValueError, match=r"mnist\.npz: its array y_test cannot be read"):
-        data.load("mnist", root=tmp_path)
-    assert not Path(WRONG_PICKLE).exists()
-
-
 # what happens to the arrays
 
 
@@ -391,8 +190,6 @@ def test_scripts_write_the_data_and_the_points(tmp_path, capsys):
     assert lines[0].startswith("CIFAR-10 (unverified): 20 training and 20 test images, sha256 ")
     assert lines[2] == "margins: 6 training and 4 test points; attack: 5 test images"
     assert {path.name for path in npz.parent.iterdir()} == {"data.npz", "data.json", "margins.npz", "attack.npz"}
-    with pytest.raises(ValueError, match="the train split holds 20 points, 21 are requested"):
-        write_points(npz, margins, attack, train=21, test=4, attack=None, seed=3)
 
 
 def test_jobs_that_prepare_data_import_no_torch(tmp_path):
