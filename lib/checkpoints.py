@@ -1,13 +1,16 @@
 """Checkpoints in one safetensors file a run, and the points at which they are measured."""
 
+import re
+from contextlib import contextmanager
+
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from .data import to_float
+from .data import read_arrays, to_float
 from .job import whole_file
-from .models import build
+from .models import CLASSES, SHAPES, build
 
 
 def save(path, kept, about):
@@ -18,15 +21,18 @@ def save(path, kept, about):
 
 
 def epochs(path):
-    """Return the epochs whose weights the file holds, ascending."""
-    with safe_open(path, framework="pt") as file:
-        return sorted({int(name.split("/")[0].removeprefix("epoch")) for name in file.keys()})  # noqa: SIM118
+    """Return the epochs whose weights the file holds, ascending. Raises ValueError where it holds none."""
+    with _opened(path) as file:
+        found = {int(match[1]) for name in file.keys() if (match := re.match(r"epoch(\d+)/", name))}  # noqa: SIM118
+    if not found:
+        raise ValueError(f"{path} holds no checkpoints: delete it and train again")
+    return sorted(found)
 
 
 def load_state(path, epoch):
     """Return the state_dict of `epoch`; no other epoch is read. Raises ValueError where the file lacks it."""
     prefix = f"epoch{epoch}/"
-    with safe_open(path, framework="pt") as file:
+    with _opened(path) as file:
         names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
         if not names:
             raise ValueError(f"{path} holds no checkpoint of epoch {epoch}: delete it and train again")
@@ -46,8 +52,24 @@ def load_model(path, dataset, model, epoch, *, device="cpu"):
     return network.to(device).eval().requires_grad_(False)
 
 
-def load_points(path, split, *, device="cpu"):
-    """Return (pixels in [0, 1] (n, channels, h, w), labels (n,), positions in the data set (n,)) of one split."""
-    with np.load(path, allow_pickle=False) as arrays:
-        x, y, index = (arrays[f"{name}_{split}"] for name in ("x", "y", "index"))
+def load_points(path, dataset, split, *, device="cpu"):
+    """Return (pixels in [0, 1] (n, channels, h, w), labels (n,), positions in the data set (n,)) of one split.
+
+    Raises ValueError where the file holds something else than points of `dataset`.
+    """
+    x, y, index = read_arrays(path, [f"{name}_{split}" for name in ("x", "y", "index")]).values()
+    channels, *sides = SHAPES[dataset]
+    fit = x.dtype == np.uint8 and x.shape[1:] == (*sides, channels) and x.shape[:1] == y.shape == index.shape
+    fit = fit and len(y) and np.issubdtype(y.dtype, np.integer) and y.min() >= 0 and y.max() < CLASSES[dataset]
+    if not fit:
+        raise ValueError(f"{path} does not hold {split} points of {dataset}: delete it and run again")
     return to_float(x).to(device), torch.from_numpy(y).long().to(device), index
+
+
+@contextmanager
+def _opened(path):
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is not a safetensors file, or is cut short: delete it and train again") from error

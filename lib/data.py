@@ -119,6 +119,30 @@ def draw_points(n, count, *, seed, split="data"):
     return np.sort(np.random.default_rng(seed).permutation(n)[:count])
 
 
+def read_arrays(path, keys=ARRAYS, *, remedy="delete it and run again"):
+    """Return the arrays `keys` of an npz file as a dict. Python objects, which could run code, are never loaded.
+
+    ValueError names the file, what is wrong with it, and the remedy.
+    """
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is not an npz file, or is cut short: {remedy}")
+    arrays = {}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            missing = [key for key in keys if key not in file.files]
+            for key in () if missing else keys:
+                array = file[key]
+                if not isinstance(array, np.ndarray):  # numpy hands over other content of the archive as bytes
+                    raise ValueError("no array")
+                arrays[key] = array
+    except (ValueError, OSError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+        what = f"its array {keys[len(arrays)]} cannot be read (damaged, or Python objects, which are never loaded)"
+        raise ValueError(f"{path}: {what}: {remedy}") from error
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(missing)}: it must hold {', '.join(keys)}; {remedy}")
+    return arrays
+
+
 def digest(*arrays):
     """Return the SHA-256 over shape, type and bytes of the arrays x_train, y_train, x_test, y_test in this order."""
     total = hashlib.sha256()
@@ -217,32 +241,12 @@ def _from_npz(base, root):
     path = root / f"{base}.npz"
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: put {', '.join(ARRAYS)} there, or choose another source")
-    given = _read_npz(path)
+    given = read_arrays(path, remedy="write it again with numpy.savez from plain arrays")
     splits = [_checked_split(path, given, split, SHAPES[base]) for split in ("train", "test")]
     arrays = _arrays(splits)
     unknown = (f"{TITLES[base]} (unverified)", "arrays of unknown origin, no known SHA-256")
     title, origin = KNOWN.get(digest(*arrays), unknown)
     return arrays, title, f"{path.name}: {origin}"
-
-
-def _read_npz(path):
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is not an npz file, or is cut short: write it again with numpy.savez")
-    arrays = {}
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [key for key in ARRAYS if key not in file.files]
-            for key in () if missing else ARRAYS:
-                array = file[key]
-                if not isinstance(array, np.ndarray):  # numpy hands over other content of the archive as bytes
-                    raise ValueError("no array")
-                arrays[key] = array
-    except (ValueError, OSError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        what = f"its array {ARRAYS[len(arrays)]} cannot be read (damaged, or Python objects, which are never loaded)"
-        raise ValueError(f"{path}: {what}: write it again with numpy.savez from plain arrays") from error
-    if missing:
-        raise ValueError(f"{path} lacks {', '.join(missing)}: it must hold {', '.join(ARRAYS)}")
-    return arrays
 
 
 def _checked_split(path, arrays, split, shape):

@@ -1,5 +1,6 @@
 """One training loop for every model and objective: SGD with Nesterov momentum, data on the device (appendix A)."""
 
+import math
 from time import perf_counter
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ def train(
     model's device once. `state` is a flat dict of tensors; given back as `resume`, with the same arguments, the run
     goes on to the same bits as an uninterrupted one on the same machine. `seed` decides the order of the batches.
     orthogonality: "penalty" (the last term of eq. (4)) or "retraction" (the step of Cisse et al. 2017 with the
-    same beta). Raises FloatingPointError, naming the epoch, where the loss is no longer finite.
+    same beta). Raises FloatingPointError, naming the epoch, where the loss or a weight is no longer finite.
     """
     if orthogonality not in ("penalty", "retraction"):
         raise ValueError(f"orthogonality is {orthogonality!r}: choose penalty or retraction")
@@ -60,9 +61,10 @@ def train(
                 retract(model, beta)
             total += torch.stack([entropy.double() * len(batch), (logits.argmax(1) != y).sum().double()])
         train_loss, train_error = (total / len(x_train)).tolist()
-        if not torch.isfinite(torch.tensor(train_loss)):
+        if not math.isfinite(train_loss) or not all(p.isfinite().all() for p in model.parameters()):
             raise FloatingPointError(
-                f"training diverged: the loss is {train_loss} in epoch {epoch}; lower the learning rate"
+                f"training diverged: in epoch {epoch} the loss ({train_loss}) or a weight is no longer finite; "
+                "lower learning_rate"
             )
         test_error = error(model, x_test, y_test)
         record = Epoch(epoch, train_loss, 100 * train_error, test_error, perf_counter() - start)

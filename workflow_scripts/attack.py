@@ -11,7 +11,7 @@ def main(checkpoints, points, output, *, key, epoch, eps, settings, device):
     """Write one line a test image: index, label, and for each eps (0: no attack) the step that broke it, -1: none."""
     device = pick_device(device)
     model = load_model(checkpoints, key["dataset"], key["model"], epoch, device=device)
-    x, y, index = load_points(points, "test", device=device)
+    x, y, index = load_points(points, key["dataset"], "test", device=device)
     eps = [0.0, *eps]
     bar = progress_bar(len(x) * len(eps), f"attack {'/'.join(map(str, key.values()))}", "image and radius")
     steps = breaking_steps(model, x, y, eps=eps, **settings, progress=bar.update_to)  # (n, len(eps))

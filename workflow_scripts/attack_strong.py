@@ -15,7 +15,7 @@ def main(checkpoints, points, output, *, key, epoch, eps, settings, device):
     """
     device = pick_device(device)
     model = load_model(checkpoints, key["dataset"], key["model"], epoch, device=device)
-    x, y, index = load_points(points, "test", device=device)
+    x, y, index = load_points(points, key["dataset"], "test", device=device)
     eps = [0.0, *eps]
     bar = progress_bar(len(eps), f"strong attack {'/'.join(map(str, key.values()))}", "radius")
     held = withstands(model, x, y, eps=eps, **settings, progress=bar.update_to)  # (n, len(eps))

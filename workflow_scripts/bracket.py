@@ -11,7 +11,7 @@ from lib.job import pick_device, progress_bar, whole_file
 def main(checkpoints, points, output, *, key, epochs, steps, device):
     """Write one line an epoch and point: epoch, split, index, label, prediction, distance (inf: none found)."""
     device = pick_device(device)
-    splits = {split: load_points(points, split, device=device) for split in ("train", "test")}
+    splits = {split: load_points(points, key["dataset"], split, device=device) for split in ("train", "test")}
     bar = progress_bar(len(epochs), f"bracket {'/'.join(map(str, key.values()))}", "checkpoint")
     tables = []
     for epoch in epochs:

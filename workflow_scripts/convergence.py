@@ -16,7 +16,7 @@ def main(checkpoints, points, output, *, key, epoch, count, margins, seed, devic
     """
     device = pick_device(device)
     model = load_model(checkpoints, key["dataset"], key["model"], epoch, device=device)
-    x, y, index = load_points(points, "test", device=device)
+    x, y, index = load_points(points, key["dataset"], "test", device=device)
     drawn = draw_points(len(x), min(count, len(x)), seed=seed, split="test")
     counts = halved(margins["samples"])
     bar = progress_bar(len(drawn), f"convergence {'/'.join(map(str, key.values()))}", "point")

@@ -3,12 +3,13 @@
 import pandas as pd
 
 from lib.job import whole_file
+from workflow_scripts.combine import read
 
 
 def main(parts, output):
     """Write the CSV files `parts`, one below the other."""
     with whole_file(output) as path:
-        pd.concat([pd.read_csv(part) for part in parts]).to_csv(path, index=False)
+        pd.concat(map(read, parts)).to_csv(path, index=False)
 
 
 if __name__ == "__main__":

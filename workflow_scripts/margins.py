@@ -14,7 +14,7 @@ def main(checkpoints, points, output, *, key, epoch, radius, samples, seed, devi
     model = load_model(checkpoints, key["dataset"], key["model"], epoch, device=device)
     tables = []
     for split in ("train", "test"):
-        x, y, index = load_points(points, split, device=device)
+        x, y, index = load_points(points, key["dataset"], split, device=device)
         bar = progress_bar(len(x), f"margins {'/'.join(map(str, key.values()))} epoch {epoch} {split}", "point")
         generator = torch.Generator().manual_seed(seed)
         margins = sampled_margins(

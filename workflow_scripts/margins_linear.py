@@ -2,20 +2,21 @@
 
 import pandas as pd
 
-from lib.checkpoints import epochs, load_points, load_state
+from lib.checkpoints import epochs, load_model, load_points
 from lib.job import whole_file
 from lib.margins import linear_margins
 from workflow_scripts.margins import margin_table
 
 
-def main(checkpoints, points, outputs, summary, *, wanted):
+def main(checkpoints, points, outputs, summary, *, dataset, wanted):
     """Write one table for each of the `wanted` epochs to `outputs`, a line for every trained epoch to `summary`."""
-    splits = {split: load_points(points, split) for split in ("train", "test")}
+    splits = {split: load_points(points, dataset, split) for split in ("train", "test")}
     splits = {split: (x.flatten(1).double(), y, index) for split, (x, y, index) in splits.items()}  # once, not an epoch
     paths = dict(zip(wanted, outputs, strict=True))
     lines = []
     for epoch in epochs(checkpoints):
-        weight, bias = (load_state(checkpoints, epoch)[f"head.{name}"] for name in ("weight", "bias"))
+        head = load_model(checkpoints, dataset, "lr", epoch).head
+        weight, bias = head.weight, head.bias
         found = {split: linear_margins(weight, bias, x, y) for split, (x, y, _) in splits.items()}
         lines += [
             {"epoch": epoch, "split": split, "points": len(m), "minimum": m.min().item(), "average": m.mean().item()}
@@ -42,5 +43,6 @@ if __name__ == "__main__":
     log_to(snakemake.log[0])
     main(
         *(snakemake.input.checkpoints, snakemake.input.points, snakemake.output.epochs, snakemake.output.summary),
+        dataset=snakemake.wildcards.dataset,
         wanted=snakemake.params.epochs,
     )

@@ -14,7 +14,7 @@ def main(checkpoints, points, output, *, key, epoch, eps, step, iterations, mask
     A factor changes neither a decision nor a distance, as longer training changes few: it makes the network confident.
     """
     device = pick_device(device)
-    x, y, _ = load_points(points, "test", device=device)
+    x, y, _ = load_points(points, key["dataset"], "test", device=device)
     drawn = draw_points(len(x), min(masking["points"], len(x)), seed=seed, split="test")
     x, y = x[drawn], y[drawn]
     bar = progress_bar(len(masking["factors"]), f"masking {'/'.join(map(str, key.values()))}", "factor")

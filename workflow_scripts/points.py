@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lib.data import draw_points
+from lib.data import draw_points, read_arrays
 from lib.job import whole_file
 
 
@@ -12,8 +12,15 @@ def main(data_npz, margins_path, attack_path, train, test, attack, seed):
     The arrays index_* are positions in the data file, ascending. One seed serves all: attacked and measured test
     points overlap as far as their numbers allow.
     """
-    with np.load(data_npz, allow_pickle=False) as arrays:
-        data = {key: arrays[key] for key in arrays.files}
+    data = read_arrays(data_npz)
+    for key, count, split in (
+        ("points.train", train, "train"),
+        ("points.test", test, "test"),
+        ("attack.points", attack, "test"),
+    ):
+        total = len(data[f"y_{split}"])
+        if count is not None and count > total:
+            raise ValueError(f"{key} is {count}, but {data_npz} holds {total} {split} images: lower it in the config")
     measured = chosen(data, "train", train, seed) | chosen(data, "test", test, seed)
     attacked = chosen(data, "test", attack, seed)
     save(margins_path, measured)

@@ -5,6 +5,7 @@ import pandas as pd
 import torch
 
 from lib.checkpoints import load_points
+from lib.data import read_arrays
 from lib.job import whole_file
 from lib.margins import linear_margins
 from lib.svm import hard_margin_svm
@@ -13,16 +14,19 @@ from workflow_scripts.margins import margin_table
 
 def main(data, points, output):
     """Write one line a point: split, index, label, prediction, margin (L2, pixels in [0, 1])."""
-    with np.load(data, allow_pickle=False) as arrays:
-        x, y = arrays["x_train"] / 255, arrays["y_train"]
-    weight, bias = hard_margin_svm(x, y)
+    arrays = read_arrays(data)
+    x, y = arrays["x_train"] / 255, arrays["y_train"]
+    try:
+        weight, bias = hard_margin_svm(x, y)
+    except ValueError as error:
+        raise ValueError(f"{data}: {error}; choose another data.source, or leave mnist01 out of runs") from error
     distances = np.abs(x.reshape(len(x), -1) @ weight + bias) / np.linalg.norm(weight)
     print(f"trained on {len(x)} points, minimum margin {distances.min():.6f}, average {distances.mean():.6f}")
     weights = torch.from_numpy(np.stack([-weight, weight]) / 2)  # the two logits of a classifier with the same boundary
     biases = torch.tensor([-bias, bias], dtype=torch.float64) / 2
     tables = []
     for split in ("train", "test"):
-        x, y, index = load_points(points, split)
+        x, y, index = load_points(points, "mnist01", split)
         prediction = (x.flatten(1).double() @ weights.T + biases).argmax(1)
         tables.append(margin_table(split, index, y, prediction, linear_margins(weights, biases, x, y)))
     with whole_file(output) as path:

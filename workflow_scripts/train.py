@@ -5,13 +5,12 @@ import platform
 from pathlib import Path
 from time import monotonic
 
-import numpy as np
 import pandas as pd
 import torch
 
 from lib import resume
 from lib.checkpoints import save
-from lib.data import digest
+from lib.data import digest, read_arrays
 from lib.job import pick_device, progress_bar, whole_file
 from lib.models import build
 from lib.training import Epoch, train
@@ -22,8 +21,7 @@ SAVE_SECONDS = 20  # between two states to go on from; a killed run loses no mor
 def main(data, checkpoints, curve, run, *, key, objective, epochs, keep, sgd, device):
     """Train the run `key` (dataset, model, method, seed) and write its three files."""
     device = pick_device(device)
-    with np.load(data, allow_pickle=False) as arrays:
-        images = {name: arrays[name] for name in ("x_train", "y_train", "x_test", "y_test")}
+    images = read_arrays(data)
     model = build(key["dataset"], key["model"], seed=key["seed"]).to(device)
     rule = sgd | {"lam": objective["lam"], "beta": objective["beta"], "orthogonality": objective["orthogonality"]}
     rule |= {"tau": torch.inf if objective["tau"] is None else objective["tau"], "epochs": epochs}

@@ -32,6 +32,6 @@ def test_points_come_as_pixels_and_labels(tmp_path):
     path = tmp_path / "points.npz"
     images = np.arange(2 * 28 * 28, dtype=np.int64).reshape(2, 28, 28, 1) % 256
     np.savez(path, x_test=images.astype(np.uint8), y_test=np.array([3, 1], np.uint8), index_test=np.array([7, 9]))
-    x, y, index = load_points(path, "test")
+    x, y, index = load_points(path, "mnist", "test")
     assert x.shape == (2, 1, 28, 28) and x.dtype == torch.float32 and y.tolist() == [3, 1] and index.tolist() == [7, 9]
     assert x[0, 0, 0, 1].item() == pytest.approx(1 / 255)

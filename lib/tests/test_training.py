@@ -86,6 +86,12 @@ def test_divergence_names_the_epoch():
         run(build("mnist", "mlp"), 3, learning_rate=1e6)
 
 
+def test_a_last_step_that_leaves_no_finite_weights_is_named():
+    x, y = digits()
+    with pytest.raises(FloatingPointError, match=r"diverged: in epoch 1 the loss \(2\..*\) or a weight"):
+        list(train(build("mnist", "lr"), x, y, x, y, epochs=1, batch_size=len(x), learning_rate=1e39))
+
+
 def test_error_counts_in_percent():
     model = build("mnist", "lr")
     x, _ = digits(50)

@@ -1,0 +1,104 @@
+"""The jobs of a small run on one data set, called in this process, in a folder with all that they read."""
+
+import os
+
+import numpy as np
+import pandas as pd
+
+from lib.checkpoints import save
+from lib.models import build
+from lib.tests.sources import arrays
+from workflow_scripts import (
+    attack,
+    attack_strong,
+    bracket,
+    combine,
+    convergence,
+    data,
+    gather,
+    margins,
+    margins_linear,
+    masking,
+    points,
+    svm,
+    train,
+)
+
+SOURCE, NPZ, NPZ01 = "data/mnist.npz", "results/data/mnist.npz", "results/data/mnist01.npz"
+POINTS, POINTS01 = "results/points/mnist/margins.npz", "results/points/mnist01/margins.npz"
+LR, MLP = (f"results/train/mnist/{model}/std/seed0/checkpoints.safetensors" for model in ("lr", "mlp"))
+CURVE, COMBINED = "results/train/mnist/lr/std/seed0/curve.csv", "results/combined/mnist/curves.csv"
+EPOCH, BRACKET = "results/margins/mnist/mlp/std/seed0/epoch1.csv", "results/bracket/mnist/mlp/std/seed0.csv"
+KEY = {"dataset": "mnist", "model": "mlp", "method": "std", "seed": 0}
+PGD = {"step": 0.1, "iterations": 1}
+OBJECTIVE = {"lam": 0.0, "beta": 0.0, "tau": None, "orthogonality": "penalty"}
+SGD = {"learning_rate": 0.01, "momentum": 0.9, "batch_size": 20}
+NETWORK = (MLP, POINTS, "out.csv")
+OF_NETWORK = {"key": KEY, "epoch": 1, "device": "cpu"}
+
+
+def prepare_data(source="npz", dataset="mnist"):
+    data.main(dataset, source, "data", "out.npz", "out.json")
+
+
+def train_lr(**sgd):
+    folder = os.path.dirname(LR)
+    outputs = [f"{folder}/{name}" for name in ("checkpoints.safetensors", "curve.csv", "run.json")]
+    settings = {"objective": OBJECTIVE, "epochs": 1, "keep": {1}, "device": "cpu"}
+    train.main(NPZ, *outputs, key=KEY | {"model": "lr"}, sgd=SGD | sgd, **settings)
+
+
+JOBS = {
+    "data": prepare_data,
+    "points": lambda **counts: points.main(
+        NPZ, "a.npz", "b.npz", **{"train": 5, "test": 5, "attack": None} | counts, seed=0
+    ),
+    "train": train_lr,
+    "svm": lambda: svm.main(NPZ01, POINTS01, "out.csv"),
+    "margins_linear": lambda: margins_linear.main(LR, POINTS, ["e.csv"], "out.csv", dataset="mnist", wanted=[1]),
+    "margins": lambda **other: margins.main(*NETWORK, **OF_NETWORK | {"radius": 1.0, "samples": 1, "seed": 0} | other),
+    "attack": lambda: attack.main(*NETWORK, **OF_NETWORK, eps=[0.5], settings=PGD),
+    "attack_strong": lambda: attack_strong.main(*NETWORK, **OF_NETWORK, eps=[0.5], settings=PGD | {"steps": 1}),
+    "bracket": lambda: bracket.main(*NETWORK, key=KEY, epochs=[1], steps=1, device="cpu"),
+    "convergence": lambda: convergence.main(
+        *NETWORK, **OF_NETWORK, count=2, margins={"samples": 2, "radius": 1.0, "seed": 0}, seed=0
+    ),
+    "masking": lambda: masking.main(
+        *NETWORK, **OF_NETWORK, **PGD, eps=0.5, seed=0, masking={"points": 2, "factors": [1], "floors": [0.0]}
+    ),
+    "combine": lambda: combine.main([CURVE], "out.csv", "curves"),
+    "combine_brackets": lambda: combine.main([EPOCH, BRACKET], "out.csv", "brackets"),
+    "gather": lambda: gather.main([COMBINED], "out.csv"),
+}
+
+
+def write_inputs(folder):
+    """Write below `folder` what the jobs read."""
+    made = arrays((28, 28, 1))
+    kept = {key: values[np.argsort(made["y" + key[1:]])[:4]] for key, values in made.items()}  # labels 0, 0, 1, 1
+    for path, content in (
+        (SOURCE, made),
+        (NPZ, made),
+        (NPZ01, kept),
+        (POINTS, numbered(made)),
+        (POINTS01, numbered(kept)),
+    ):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        np.savez(folder / path, **content)
+    for path, model in ((LR, "lr"), (MLP, "mlp")):
+        save(folder / path, {1: build("mnist", model).state_dict()}, {})
+    curve = pd.DataFrame({"epoch": [1, 2], "train_loss": [0.5, 0.25]})
+    points = pd.DataFrame({"split": "test", "index": [3, 8], "margin": [0.5, -0.25], "distance": [0.75, 0.5]})
+    write_table(folder / CURVE, curve)
+    write_table(folder / COMBINED, curve)
+    write_table(folder / EPOCH, points.drop(columns="distance"))
+    write_table(folder / BRACKET, points.drop(columns="margin").assign(epoch=1))
+
+
+def numbered(made):
+    return made | {f"index_{split}": np.arange(len(made[f"y_{split}"])) for split in ("train", "test")}
+
+
+def write_table(path, table):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False)
