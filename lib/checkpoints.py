@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 
 from .data import read_arrays, to_float
 from .job import whole_file
@@ -16,8 +16,9 @@ from .models import CLASSES, SHAPES, build
 def save(path, kept, about):
     """Write `kept`, {epoch: state_dict}, to one file; `about` is a flat dict that describes the run."""
     tensors = {f"epoch{epoch}/{name}": tensor for epoch, state in kept.items() for name, tensor in state.items()}
+    content = to_bytes(tensors, metadata={name: str(value) for name, value in about.items()})
     with whole_file(path) as partial:
-        save_file(tensors, partial, metadata={name: str(value) for name, value in about.items()})
+        partial.write_bytes(content)  # save_file would leave a temporary file of its own where it is killed
 
 
 def epochs(path):

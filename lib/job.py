@@ -60,12 +60,17 @@ def pick_device(name):
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
+def partial_of(path):
+    """Return the path of what becomes `path` in one step; the next try replaces what a killed one left of it."""
+    return path.with_name(f".{path.name}.partial")
+
+
 @contextmanager
 def whole_file(path):
     """Yield a temporary path beside `path`; on success it is moved there in one step, on failure removed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")  # the next try takes the place of one that was killed
+    partial = partial_of(path)
     try:
         yield partial
         os.replace(partial, path)

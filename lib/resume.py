@@ -4,9 +4,9 @@ import hashlib
 import json
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 
-from .job import whole_file
+from .job import partial_of, whole_file
 
 VERSION = "1"
 
@@ -21,8 +21,15 @@ def save(path, state, kept, records, key):
     tensors = {f"state/{name}": tensor for name, tensor in state.items()}
     for epoch, weights in kept.items():
         tensors |= {f"kept/{epoch}/{name}": tensor for name, tensor in weights.items()}
+    content = to_bytes(tensors, metadata={"version": VERSION, "key": key, "records": json.dumps(records)})
     with whole_file(path) as partial:
-        save_file(tensors, partial, metadata={"version": VERSION, "key": key, "records": json.dumps(records)})
+        partial.write_bytes(content)  # save_file would leave a temporary file of its own where it is killed
+
+
+def remove(path):
+    """Remove the file of a run that has ended, and what a killed call may have left of its next version."""
+    path.unlink(missing_ok=True)
+    partial_of(path).unlink(missing_ok=True)
 
 
 def load(path, key):

@@ -69,6 +69,31 @@ def test_a_run_that_died_ends_in_the_same_bits(data, tmp_path, monkeypatch, caps
     assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == sorted(path.name for path in parts)
 
 
+@pytest.mark.parametrize("what", ["other data", "cut short"])
+def test_other_data_or_half_a_state_starts_afresh(data, tmp_path, monkeypatch, capsys, what):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        die_after(patch, 2)
+        run(data, tmp_path / "run")
+    if what == "other data":
+        with np.load(data) as arrays:
+            np.savez(data, **dict(arrays) | {"y_test": (arrays["y_test"] + 1) % 10})
+    else:
+        state = tmp_path / "run" / "unfinished.safetensors"
+        state.write_bytes(state.read_bytes()[:-1])
+    run(data, tmp_path / "run")
+    said = capsys.readouterr().out
+    assert ("belongs to another run" if what == "other data" else "cannot be read") in said and "going on" not in said
+    run(data, tmp_path / "whole")
+    assert (tmp_path / "run" / "curve.csv").read_bytes() == (tmp_path / "whole" / "curve.csv").read_bytes()
+
+
+def test_a_run_killed_while_it_saved_leaves_nothing_behind(data, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".unfinished.safetensors.partial").write_bytes(b"half a state")
+    run(data, tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {path.name for path in outputs(tmp_path / "run")}
+
+
 def test_another_run_starts_afresh(data, tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         die_after(patch, 2)

@@ -57,7 +57,7 @@ def main(data, checkpoints, curve, run, *, key, objective, epochs, keep, sgd, de
     about = key | {"objective": objective, "epochs": epochs, **sgd, "seconds": seconds}
     about |= {"device": device_name(device), "torch": torch.__version__, "python": platform.python_version()}
     write(checkpoints, curve, run, key, kept, records, about)
-    unfinished.unlink(missing_ok=True)
+    resume.remove(unfinished)
 
 
 def write(checkpoints, curve, run, key, kept, records, about):
