@@ -2,9 +2,11 @@
 
 import os
 import sys
+import threading
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
+from time import sleep
 
 TERMINAL_SECONDS = 15  # between two lines of progress of one job: several jobs share the terminal
 _terminal = sys.stderr
@@ -14,12 +16,15 @@ def log_to(path):
     """Send standard output and error of this process, its children and C code to the file `path`.
 
     Line-buffered, so that `tail -f` follows. An exception leaves its traceback in the log and one line, which names
-    the log, on the terminal.
+    the log, on the terminal. The process ends with the one that started it, and waits for another that has this log.
     """
     global _terminal
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    _end_with_parent()
     _terminal = os.fdopen(os.dup(2), "w", buffering=1)
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    _wait_for(log, path)
+    os.ftruncate(log, 0)
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(log, 1)
@@ -78,7 +83,33 @@ def whole_file(path):
         partial.unlink(missing_ok=True)
 
 
+def _end_with_parent():
+    """End this process once the one that started it has gone: a job that outlives Snakemake answers to nobody."""
+    parent = os.getppid()
+
+    def watch():
+        while os.getppid() == parent:
+            sleep(1)
+        os._exit(1)  # the main thread may be deep in a computation
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _wait_for(log, path):
+    """Lock the open file `log` for as long as this process lives; wait while the same job of an earlier call has it."""
+    import fcntl  # which Windows lacks, where the package serves without the workflow
+
+    try:
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"{path}: the same job of an earlier call still runs: waiting for its end", file=_terminal)
+        fcntl.flock(log, fcntl.LOCK_EX)
+    except OSError:
+        pass  # a file system without locks
+
+
 def _report(path, kind, error, trace):
     traceback.print_exception(kind, error, trace)
-    first = (str(error).splitlines() or [kind.__name__])[0]
-    print(f"Error: {first} (full log: {path})", file=_terminal)
+    if not issubclass(kind, KeyboardInterrupt):  # who pressed Ctrl-C knows
+        first = (str(error).splitlines() or [kind.__name__])[0]
+        print(f"Error: {first} (full log: {path})", file=_terminal)

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from time import monotonic, sleep
 
 import pytest
 import torch
@@ -34,6 +35,43 @@ def test_log_holds_everything_and_the_terminal_one_line(tmp_path):
     assert "from python" in log and "from a child" in log and "Traceback" in log
     assert "Error: data/x.npz: truncated (full log: " in done.stderr
     assert "Traceback" not in done.stderr and "train: epoch" in done.stderr
+
+
+def start(script):
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    return subprocess.Popen([sys.executable, "-c", script], text=True, **pipes)
+
+
+def test_a_job_ends_with_the_process_that_started_it(tmp_path):
+    job = f"from lib.job import log_to; log_to({str(tmp_path / 'job.log')!r}); import time; time.sleep(60)"
+    with start(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {job!r}])") as parent:
+        while not (tmp_path / "job.log").exists():
+            assert parent.poll() is None
+            sleep(0.01)
+        parent.kill()
+        start_of_wait = monotonic()
+        parent.stderr.read()  # ends when the job, whose terminal it is too, has ended
+        assert monotonic() - start_of_wait < 20
+
+
+def test_a_job_waits_for_the_same_job_of_an_earlier_call(tmp_path):
+    log = tmp_path / "job.log"
+    opened = f"from lib.job import log_to; log_to({str(log)!r}); print('begun'); "
+    with start(opened + "input()") as first:
+        while not (log.exists() and log.read_text()):
+            assert first.poll() is None
+            sleep(0.01)
+        with start(opened + "print('second')") as second:
+            assert "the same job of an earlier call still runs" in second.stderr.readline()
+            assert log.read_text() == "begun\n" and second.poll() is None
+            first.communicate("end")
+    assert log.read_text() == "begun\nsecond\n"
+
+
+def test_a_cancelled_job_says_nothing(tmp_path):
+    script = f"from lib.job import log_to\nlog_to({str(tmp_path / 'job.log')!r})\nraise KeyboardInterrupt"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("", "") and "KeyboardInterrupt" in (tmp_path / "job.log").read_text()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
