@@ -1,14 +1,23 @@
 """What every job of a workflow needs: a log, progress on the terminal, a device, and files that appear whole."""
 
+import errno
 import os
 import sys
 import threading
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import sleep
 
 TERMINAL_SECONDS = 15  # between two lines of progress of one job: several jobs share the terminal
+ADVICE = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some of your quota",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EACCES: "allow access to it",
+    errno.EPERM: "allow access to it",
+    errno.EROFS: "make the file system writable",
+}
 _terminal = sys.stderr
 
 
@@ -21,10 +30,13 @@ def log_to(path):
     global _terminal
     _end_with_parent()
     _terminal = os.fdopen(os.dup(2), "w", buffering=1)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    log = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
-    _wait_for(log, path)
-    os.ftruncate(log, 0)
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        log = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+        _wait_for(log, path)
+        os.ftruncate(log, 0)
+    except OSError as error:
+        sys.exit(f"Error: {_first_line(error, path)}")
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(log, 1)
@@ -72,15 +84,23 @@ def partial_of(path):
 
 @contextmanager
 def whole_file(path):
-    """Yield a temporary path beside `path`; on success it is moved there in one step, on failure removed."""
+    """Yield a temporary path beside `path`; on success it is moved there in one step, on failure removed.
+
+    A full or locked disk raises an OSError that names `path`.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_of(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         os.replace(partial, path)
+    except OSError as error:
+        if error.errno in ADVICE and str(error.filename) in ("None", str(partial), str(path.parent)):
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def _end_with_parent():
@@ -109,7 +129,15 @@ def _wait_for(log, path):
 
 
 def _report(path, kind, error, trace):
-    traceback.print_exception(kind, error, trace)
+    with suppress(OSError):  # the log may be what the full disk cannot hold
+        traceback.print_exception(kind, error, trace)
     if not issubclass(kind, KeyboardInterrupt):  # who pressed Ctrl-C knows
-        first = (str(error).splitlines() or [kind.__name__])[0]
-        print(f"Error: {first} (full log: {path})", file=_terminal)
+        print(f"Error: {_first_line(error, path)} (full log: {path})", file=_terminal)
+
+
+def _first_line(error, path):
+    """What is wrong in one line; a full or locked disk is named with the file, `path` unless the error knows better."""
+    if isinstance(error, OSError) and error.errno in ADVICE:
+        what = f"{error.filename or path}: {os.strerror(error.errno)}"
+        return f"{what}: {ADVICE[error.errno]} and call the same command again"
+    return (str(error).splitlines() or [type(error).__name__])[0]

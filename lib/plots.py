@@ -5,6 +5,7 @@ Figures themselves are in `figures`. Importing this module changes no matplotlib
 
 import textwrap
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib as mpl
@@ -86,8 +87,11 @@ def save(figure, path):
     kind = Path(path).suffix.removeprefix(".")
     if kind not in METADATA:
         raise ValueError(f"{path}: a figure is saved as .pdf, .png or .svg; change the suffix")
-    with whole_file(path) as partial, style():
-        figure.savefig(partial, format=kind, dpi=200, metadata=METADATA[kind])
+    content = BytesIO()  # given a file on a full disk, matplotlib would leave it open
+    with style():
+        figure.savefig(content, format=kind, dpi=200, metadata=METADATA[kind])
+    with whole_file(path) as partial:
+        partial.write_bytes(content.getvalue())
 
 
 def title(about, dataset, model=None):

@@ -67,8 +67,12 @@ def write(checkpoints, curve, run, key, kept, records, about):
     save(checkpoints, kept, key)
     with whole_file(curve) as path:
         table.to_csv(path, index=False)
-    with whole_file(run) as path:
-        path.write_text(json.dumps(about, indent=2) + "\n")
+    write_json(about, run)
+
+
+def write_json(about, path):
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps(about, indent=2) + "\n")
 
 
 def device_name(device):
