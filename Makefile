@@ -1,18 +1,23 @@
 # make quick   everything at small scale in some minutes: figures and table 1 in paper_figures/
 # make test    the tests of the package and of the workflow
+# make test-slurm   profiles/slurm on a Slurm of one node, which it starts and stops: root, slurm-wlm and munge
 # make bench   speed beside foolbox, torchattacks and ART, in a quarter of an hour: benchmarks/results/
 # make reference   what two CPU cores carry at the paper's settings (hours), gathered in reference_results/
 # make lint    ruff, snakefmt, snakemake --lint
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quick test bench reference lint environment
+.PHONY: quick test test-slurm bench reference lint environment
 
 quick: environment
 	$(BIN)/snakemake --workflow-profile profiles/quick
 
 test: environment
 	$(BIN)/pytest lib tests
+
+test-slurm: environment
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint envs/requirements.txt '.[slurm]'
+	$(BIN)/pytest --capture=no -m slurm tests/test_slurm.py
 
 bench: environment
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint envs/requirements.txt '.[bench]'

@@ -183,7 +183,8 @@ def say_where():
     elif not GPU and not scale():
         print(
             "No GPU was found: the paper's scale will take days on this machine.\n"
-            "The small scale takes minutes: make quick, or snakemake --workflow-profile profiles/quick",
+            "The small scale takes minutes: make quick, or snakemake --workflow-profile profiles/quick\n"
+            "On a cluster whose other nodes have GPUs: --config device=cuda",
             file=sys.stderr,
         )
 
