@@ -14,7 +14,7 @@ rule combine:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=table_memory(60),
     message:
         "Combine the {wildcards.table} of {wildcards.dataset}."
     script:
@@ -38,7 +38,7 @@ rule gather:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=table_memory(110),
     message:
         "Gather the {wildcards.table} of all data sets."
     script:

@@ -90,6 +90,11 @@ def objective(wildcards):
     }
 
 
+def table_memory(each_seed):
+    """MB of a job that holds whole tables: what it needs for one seed, and MB for each further one."""
+    return 1000 + each_seed * (len(config["seeds"]) - 1)
+
+
 def parts(wildcards):
     """The files of all runs on a data set that make up one tidy table."""
     dataset, table = [wildcards.dataset], wildcards.table

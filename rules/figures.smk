@@ -28,7 +28,7 @@ for number, (datasets, tables) in FIGURES.items():
             "../envs/main.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
+            mem_mb=table_memory(250),
         params:
             figure=number,
             scale=scale(),
@@ -60,7 +60,7 @@ rule table1:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=table_memory(250),
     params:
         scale=scale(),
         floor=None,
@@ -92,7 +92,7 @@ rule table1_strong:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=table_memory(250),
     params:
         scale=scale(),
         floor=config["attack"]["gradient_floor"] * config["attack"]["averaged_over"],

@@ -35,7 +35,7 @@ rule reproduction:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=table_memory(250),
     params:
         settings=config,
         scale=scale(),
