@@ -16,6 +16,7 @@ from .models import CLASSES, SHAPES, build
 def save(path, kept, about):
     """Write `kept`, {epoch: state_dict}, to one file; `about` is a flat dict that describes the run."""
     tensors = {f"epoch{epoch}/{name}": tensor for epoch, state in kept.items() for name, tensor in state.items()}
+    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}  # channels-last kernels are not
     content = to_bytes(tensors, metadata={name: str(value) for name, value in about.items()})
     with whole_file(path) as partial:
         partial.write_bytes(content)  # save_file would leave a temporary file of its own where it is killed

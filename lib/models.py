@@ -42,7 +42,15 @@ def weights(model):
 
 def linear_layers(model):
     """Return the weights W_l of eq. (4) as matrices (out, in): a convolution's kernel is (out, in * k * k)."""
-    return [weight.flatten(1) for weight in weights(model)]
+    return [as_matrix(weight) for weight in weights(model)]
+
+
+def as_matrix(weight):
+    """Return a view (out, in * k * k) of a weight or its gradient, columns in the order of memory.
+
+    Channels-last kernels have other columns first; W W^T and the singular values are the same.
+    """
+    return (weight if weight.is_contiguous() else weight.movedim(1, -1)).flatten(1)
 
 
 def _lr(shape):

@@ -12,7 +12,7 @@ from itertools import pairwise
 import torch
 from torch.nn.functional import cross_entropy
 
-from .models import linear_layers, weights
+from .models import as_matrix, linear_layers, weights
 
 
 def feature_margin(logits, bias, y):
@@ -47,10 +47,10 @@ def add_penalty_gradient(model, beta):
     """Add the gradient of beta * penalty(model) to the weights' gradients: 4 beta (W W^T - I) W.
 
     The same on either Gram side, 4 beta W (W^T W - I), so that the smaller one is taken; twice as fast as autograd.
-    Each weight must have a gradient already.
+    Each weight must have a gradient already, laid out in memory as the weight is.
     """
     for parameter in weights(model):
-        weight, gradient = parameter.flatten(1), parameter.grad.flatten(1)
+        weight, gradient = as_matrix(parameter), as_matrix(parameter.grad)
         m, n = weight.shape
         gram = _gram(weight if m <= n else weight.T)
         gram.diagonal().sub_(1)

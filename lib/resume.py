@@ -21,6 +21,7 @@ def save(path, state, kept, records, key):
     tensors = {f"state/{name}": tensor for name, tensor in state.items()}
     for epoch, weights in kept.items():
         tensors |= {f"kept/{epoch}/{name}": tensor for name, tensor in weights.items()}
+    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}  # channels-last kernels are not
     content = to_bytes(tensors, metadata={"version": VERSION, "key": key, "records": json.dumps(records)})
     with whole_file(path) as partial:
         partial.write_bytes(content)  # save_file would leave a temporary file of its own where it is killed

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from lib.models import build, linear_layers
+from lib.models import build, weights
 from lib.objectives import add_penalty_gradient, batch_loss, feature_margin, orthogonality, penalty, retract
 
 
@@ -61,25 +61,24 @@ def test_bias_of_the_head_stays_out_of_the_margin():
     torch.testing.assert_close(feature_margin(model(x), model.head.bias, y), before, rtol=1e-3, atol=1e-4)
 
 
-def test_retraction_is_a_gradient_step_on_the_penalty():
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_retraction_is_a_gradient_step_on_the_penalty(layout):
     model = build("mnist", "cnn").double()
     penalty(model).backward()
-    expected = [w - 0.25e-3 * layer for w, layer in zip(linear_layers(model), gradients(model), strict=True)]
+    expected = [w.detach() - 0.25e-3 * w.grad for w in weights(model)]
+    model = build("mnist", "cnn").double().to(memory_format=layout)
     retract(model, 1e-3)
-    for found, wanted in zip(linear_layers(model), expected, strict=True):
+    for found, wanted in zip(weights(model), expected, strict=True):
         torch.testing.assert_close(found, wanted)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize(("dataset", "name"), [("mnist", "mlp"), ("cifar10", "mlp"), ("mnist", "cnn")])
-def test_gradient_of_the_penalty_is_that_of_autograd(dataset, name):
-    ours, theirs = build(dataset, name).double(), build(dataset, name).double()
+def test_gradient_of_the_penalty_is_that_of_autograd(dataset, name, layout):
+    ours, theirs = build(dataset, name).double().to(memory_format=layout), build(dataset, name).double()
     for parameter in [*ours.parameters(), *theirs.parameters()]:
         parameter.grad = torch.ones_like(parameter)
     add_penalty_gradient(ours, 0.5)
     (0.5 * penalty(theirs)).backward()
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(a.grad, b.grad)
-
-
-def gradients(model):
-    return [p.grad.flatten(1) for p in model.parameters() if p.dim() > 1]
