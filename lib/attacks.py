@@ -43,7 +43,7 @@ def pgd_l2(
     _check(x, y, eps, step, iterations, loss, gradient_floor, averaged_over)
     warn_of_slips(model, x)
     rule = {"step": step, "iterations": iterations, "loss": loss, "floor": gradient_floor * averaged_over}
-    return _attack(model, x, y, eps, batch=batch, **rule)[0]
+    return _attack(model, x, y, [eps], batch=batch, **rule)[0]
 
 
 def breaking_steps(
@@ -70,22 +70,9 @@ def breaking_steps(
         raise ValueError(f"eps is {list(eps)}: give one or more radii in ascending order")
     _check(x, y, max(eps[-1], 1e-9), step, iterations, loss, gradient_floor, averaged_over)
     warn_of_slips(model, x)
-    rule = {"step": step, "loss": loss, "floor": gradient_floor * averaged_over, "batch": batch}
-    broken = torch.full((len(x), len(eps)), HELD)
-    alive = torch.arange(len(x))
-    for j, radius in enumerate(eps):
-        decided = (j + 1) * len(x) - len(alive)  # of all points at the radii so far
-
-        def tell(finished, decided=decided):
-            if progress is not None:
-                progress(decided + finished, len(x) * len(eps))
-
-        at = alive.to(x.device)
-        _, found = _attack(model, x[at], y[at], radius, iterations=iterations if radius else 0, tell=tell, **rule)
-        tell(len(at))
-        broken[alive, j:] = found.cpu()[:, None]
-        alive = alive[found.cpu() == HELD]
-    return broken
+    rule = {"step": step, "iterations": iterations, "loss": loss, "floor": gradient_floor * averaged_over}
+    tell = progress and (lambda decided: progress(decided, len(x) * len(eps)))
+    return _attack(model, x, y, eps, batch=batch, tell=tell, **rule)[1].cpu()
 
 
 def robust_accuracy(model, x, y, *, eps=(0.5, 1.0, 1.5, 2.0), **settings):
@@ -130,66 +117,85 @@ def gradient_lengths(model, x, y, *, loss="cross_entropy", batch=256):
     return torch.cat(lengths)
 
 
-def _attack(model, x, y, eps, *, batch=None, tell=None, **rule):
-    """Points (n, ...) as pgd_l2 returns them, and the steps that broke them (n,); less at once if memory runs out."""
+def _attack(model, x, y, radii, *, batch=None, tell=None, **rule):
+    """Points (n, ...) as pgd_l2 returns them for the last radius that a point came to, and broken (n, len(radii))."""
     if not len(x):
-        return x.clone(), y.new_empty(0)
+        return x.clone(), y.new_empty(0, len(radii))
     threads = torch.get_num_threads() if is_fast(model) and not x.is_cuda else 1
     shares = list(zip(range(threads), x.chunk(threads), y.chunk(threads), strict=False))  # fewer for a few points
     size = max(1, (batch or samples_at_once(model, x, directions=1) * len(shares)) // len(shares))
-    finished = [0] * len(shares)
+    decided = [0] * len(shares)
 
     def attack(share):
         i, x, y = share
 
         def tell_sum(n):
-            finished[i] = n
-            tell(sum(finished))
+            decided[i] = n
+            tell(sum(decided))
 
-        rolling = partial(_rolling_attack, model, x, y, eps, tell=tell and tell_sum, **rule)
+        rolling = partial(_rolling_attack, model, x, y, radii, tell=tell and tell_sum, **rule)
         return shrinking(rolling, size)
 
     found, broken = zip(*side_by_side(attack, shares), strict=True)
     return torch.cat(found), torch.cat(broken)
 
 
-def _rolling_attack(model, x, y, eps, size, *, tell, step, iterations, loss, floor):
-    """Attack up to `size` points at once; those that are done leave, and others take their places."""
-    found, broken = x.clone(), torch.full((len(x),), HELD, device=x.device)
+def _rolling_attack(model, x, y, radii, size, *, tell, step, iterations, loss, floor):
+    """Attack up to `size` points at once. One that holds at a radius goes on at the next; one that is done leaves, and
+    others take its place, so that the batch stays full until the last points.
+
+    Until a radius first shortens a step, the iterates are those at every larger radius: they are not computed again.
+    """
+    found, broken = x.clone(), torch.full((len(x), len(radii)), HELD, device=x.device)
+    eps = torch.tensor(radii, dtype=x.dtype, device=x.device)
+    allowed = torch.where(eps > 0, iterations, 0)  # radius 0 is the clean prediction
+    columns = torch.arange(len(radii), device=x.device)
     waiting = torch.arange(len(x), device=x.device)
-    rows, taken, current = waiting[:0], waiting[:0], x[:0]  # under attack: which, steps taken, iterates
+    rows, current, free = waiting[:0], x[:0], x[:0]  # under attack; iterate; the last one that no radius has shortened
+    taken, freely, at = rows, rows, rows  # steps to the one and to the other, -1 where none was shortened; radius
     while len(rows) or len(waiting):
-        if len(rows) <= size // 2:  # half empty
+        if len(waiting) and len(rows) <= size * 3 // 4:
             new, waiting = waiting[: size - len(rows)], waiting[size - len(rows) :]
-            rows, current = torch.cat([rows, new]), torch.cat([current, x[new]])
-            taken = torch.cat([taken, torch.zeros_like(new)])
+            rows, current, free = torch.cat([rows, new]), torch.cat([current, x[new]]), torch.cat([free, x[new]])
+            taken, at = (torch.cat([t, torch.zeros_like(new)]) for t in (taken, at))
+            freely = torch.cat([freely, torch.full_like(new, -1 if radii[0] else 0)])
         logits, vjp = pullback(model, current)
         correct = logits.argmax(1) == y[rows]
-        going = correct & (taken < iterations)
+        going = correct & (taken < allowed[at])
         if not going.all():
-            done = ~going
-            found[rows[done]] = current[done]
-            broken[rows[~correct]] = taken[~correct]
+            found[rows[~going]] = current[~going]
+            lost = ~correct
+            broken[rows[lost]] = torch.where(columns >= at[lost, None], taken[lost, None], HELD)
         if going.any():
             u, scale = loss_direction(logits, y[rows], loss)
             g = vjp(u[:, None].to(x.dtype)).flatten(1)  # (n, d)
-            current = _step(current, x[rows], g, scale, eps, step, floor)
+            moved, shortened = _step(current, x[rows], g, scale, eps[at, None], step, floor)
+            first = going & shortened & (freely < 0)
+            if first.any():
+                free[first], freely[first] = current[first], taken[first]
+            current = moved
         taken = taken + 1
         if not going.all():
-            rows, taken, current = rows[going], taken[going], current[going]
+            again = correct & ~going & (at < len(radii) - 1) & (freely >= 0)  # else it holds at all larger radii too
+            current[again], taken[again] = free[again], freely[again]
+            freely[again], at = -1, at + again
+            stay = going | again
+            rows, current, free, taken, freely, at = (t[stay] for t in (rows, current, free, taken, freely, at))
             if tell is not None:
-                tell(len(x) - len(waiting) - len(rows))
+                tell((len(x) - len(waiting) - len(rows)) * len(radii) + int(at.sum()))
     return found, broken
 
 
 def _step(current, origin, g, scale, eps, step, floor):
+    """The next iterates, and which of them the radius eps (n, 1) has shortened."""
     norm = g.norm(dim=1)
     length = scale * norm.double()  # of the loss's gradient
     share = torch.where(length >= floor, 1.0, length / floor) if floor else torch.ones_like(length)
     factor = torch.where(norm > 0, step * share.to(g.dtype) / norm, 0.0)
     delta = (current - origin).flatten(1) + factor[:, None] * g
-    delta = delta * (eps / delta.norm(dim=1, keepdim=True).clamp(min=eps))
-    return (origin + delta.view_as(origin)).clamp(0, 1)
+    length = delta.norm(dim=1, keepdim=True)
+    delta = delta * (eps / torch.maximum(length, eps))
+    return (origin + delta.view_as(origin)).clamp(0, 1), (length > eps)[:, 0]
 
 
 def _check(x, y, eps, step, iterations, loss, gradient_floor, averaged_over):

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from benchmarks import extrapolation, timing
-from benchmarks.attacks import steps_taken
+from benchmarks.attacks import gradients_of
 from benchmarks.gradients import backward_flops
+from lib.attacks import breaking_steps
 from lib.models import build
 
 ROOT = Path(__file__).parents[1]
@@ -68,10 +69,12 @@ def test_the_fastest_setting_is_found_after_a_warm_up():
     assert timing.fastest(settings, clock) == 64
 
 
-def test_a_broken_point_is_not_attacked_again():
-    held = -1
-    broken = torch.tensor([[0, 0], [7, 7], [held, 3], [held, held]])
-    assert steps_taken(broken, iterations=10) == 0 + 7 + (10 + 3) + (10 + 10)
+def test_gradients_of_the_attack_are_counted():
+    model = build("mnist", "lr").eval().requires_grad_(False)
+    x = torch.full((3, 1, 28, 28), 0.5)
+    y = model(x).argmax(1) + torch.tensor([0, 0, 1])  # the last is wrong without an attack
+    counted = gradients_of(lambda: breaking_steps(model, x, y % 10, eps=[9.0], step=1e-6, iterations=4))
+    assert counted == 5 + 5 + 1
 
 
 def test_operations_of_a_class_gradient_as_counted_by_hand():

@@ -3,7 +3,9 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from lib import attacks
 from lib.attacks import HELD, breaking_steps, gradient_lengths, loss_direction, pgd_l2, robust_accuracy
+from lib.gradients import pullback
 from lib.margins import linear_margins
 from lib.models import build
 
@@ -124,6 +126,25 @@ def test_breaking_steps_are_monotone_and_those_of_a_plain_attack():
             assert (model(moved).argmax(1) == y[i]).item() is holds
     shares = robust_accuracy(model, x, wrong, eps=eps, iterations=100)
     assert shares == (100 * (steps == HELD).double().mean(0)).tolist() and shares == sorted(shares, reverse=True)
+
+
+def test_steps_that_no_radius_shortened_are_taken_once(monkeypatch):
+    """The iterates of one radius are those of a larger one up to the first that is shortened; results are the same."""
+    model = build("mnist", "mlp").double().eval().requires_grad_(False)
+    x = torch.rand((6, 1, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y, counted = model(x).argmax(1), []
+    monkeypatch.setattr(attacks, "pullback", lambda model, x: counted.append(len(x)) or pullback(model, x))
+    rule = {"step": 0.01, "iterations": 20}
+    alone = torch.cat([breaking_steps(model, x, y, eps=[eps], **rule) for eps in (0.0, 0.05, 0.1, 9.0)], 1)
+    apart = sum(counted)
+    counted.clear()
+    assert torch.equal(breaking_steps(model, x, y, eps=(0.0, 0.05, 0.1, 9.0), **rule), alone)
+    held = (alone == HELD).sum(0)
+    assert held[2] > 0 and sum(counted) < apart - 3 * held[1] - 8 * held[2]  # the first 4 or 5, and 9 or 10 steps
+    counted.clear()
+    rule["gradient_floor"] = 1e9  # nothing moves: no radius is ever met, and the first attack answers for all
+    assert (breaking_steps(model, x, y, eps=(0.5, 1.0, 2.0), **rule) == HELD).all()
+    assert sum(counted) == len(x) * 21
 
 
 def test_threads_share_the_points_and_change_nothing():
