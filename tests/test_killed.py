@@ -23,13 +23,15 @@ data: {source: embedded}
 device: cpu
 runs:
   mnist01: {lr: []}
-  mnist: {lr: [std], mlp: [std], cnn: []}
+  mnist: {lr: [], mlp: [std], cnn: []}
   cifar10: {lr: [], mlp: [], cnn: []}
-training: {epochs: {lr: 10, mlp: 4}}
+training: {epochs: {mlp: 4}}
 points: {train: 20, test: 20}
-checkpoints: {lr: [1, 10], mlp: [4]}
+checkpoints: {mlp: [4]}
 margins: {samples: 64}
 attack: {eps: {mnist: [0.5, 2.0]}, points: 100, iterations: 20}
+masking: {points: 20}
+convergence: {points: 20}
 """
 SETTINGS = ["--configfile", "small.yaml", "--cores", "2"]
 COMMAND = [*SETTINGS, "--", *(f"results/combined/mnist/{table}.csv" for table in ("curves", "margins", "attacks"))]
