@@ -20,13 +20,13 @@ def main(checkpoints, points, output, *, key, epoch, eps, settings, device):
     for radius, column in zip(eps, steps.T.numpy(), strict=True):
         table[f"eps{radius:g}"] = column
         print(f"eps {radius:g}: {100 * (column == HELD).mean():.2f} % correct")
-    print(f"{total_steps(steps, settings['iterations'])} steps taken for {len(x)} images")
+    print(f"at most {most_steps(steps, settings['iterations'])} gradient steps for {len(x)} images")
     with whole_file(output) as path:
         table.to_csv(path, index=False)
 
 
-def total_steps(steps, iterations):
-    """Gradient steps taken in all: a point is attacked at the radii up to the first that breaks it."""
+def most_steps(steps, iterations):
+    """Gradient steps if each radius took its own, up to the first that breaks a point; shared ones are taken once."""
     attacked = steps[:, 1:]
     fresh = (steps[:, :-1] == HELD) & (attacked != HELD)
     return int((attacked == HELD).sum() * iterations + attacked[fresh].sum())
