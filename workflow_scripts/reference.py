@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from lib.job import whole_file
+from workflow_scripts.reproduction import benchmarked
 
 PACKAGES = ["torch", "torchvision", "numpy", "pandas", "scikit-learn", "snakemake"]
 ATTACKED = ["attacks", "strong", "masking", "table1", "table1_strong"]
@@ -30,12 +31,13 @@ def main(tables, pages, about, *, runs, provenance, settings, commit, logs):
         with whole_file(folder / path.name) as partial:
             shutil.copyfile(path, partial)
     trained = [json.loads(Path(path).read_text(encoding="utf-8")) for path in runs]
+    seconds = {"train": sum(run["seconds"] for run in trained)} | benchmarked(logs)
     record = {
         "commit": commit,
         "settings": settings,
         "data": [json.loads(Path(path).read_text(encoding="utf-8")) for path in provenance],
         "runs": trained,
-        "seconds": {"train": round(sum(run["seconds"] for run in trained), 1)} | seconds(logs),
+        "seconds": {step: round(s, 1) for step, s in seconds.items()},
         "machine": {"processor": platform.processor() or platform.machine(), "python": platform.python_version()},
         "versions": {name: version(name) for name in PACKAGES},
     }
@@ -61,16 +63,6 @@ def with_settings(table, name, settings):
         table.loc[empty, list(columns)] = None
         table.loc[empty, "reason_if_empty"] = "not run: left out of `runs` in the settings"
     return table
-
-
-def seconds(logs):
-    """Wall seconds of the jobs that left a benchmark file, by the folder of their logs; training counts for itself."""
-    found = {}
-    for path in sorted(Path(logs).rglob("*.tsv")):
-        step = path.relative_to(logs).parts[0]
-        if step != "train":
-            found[step] = round(found.get(step, 0.0) + pd.read_csv(path, sep="\t")["s"].sum(), 1)
-    return found
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def main(tables, provenance, runs, figures, captions, outputs, *, settings, scal
         about,
         claims,
         runs=records,
-        seconds={"training": sum(run["seconds"] for run in records), "other jobs": benchmarked(logs)},
+        seconds={"training": sum(run["seconds"] for run in records), "other jobs": sum(benchmarked(logs).values())},
         commit=commit,
         figures=[described(*pair, settings) for pair in zip(figures, captions, strict=True)],
     )
@@ -54,9 +54,13 @@ def read(paths, columns):
 
 
 def benchmarked(logs):
-    """Seconds of all jobs that left a benchmark file, but for training, whose own record counts."""
-    files = sorted(path for path in Path(logs).rglob("*.tsv") if path.relative_to(logs).parts[0] != "train")
-    return sum(pd.read_csv(path, sep="\t")["s"].sum() for path in files)
+    """Seconds of all jobs that left a benchmark file, by step; not of training, whose own records count."""
+    found = {}
+    for path in sorted(Path(logs).rglob("*.tsv")):
+        step = path.relative_to(logs).parts[0]
+        if step != "train":
+            found[step] = found.get(step, 0.0) + pd.read_csv(path, sep="\t")["s"].sum()
+    return found
 
 
 def described(figure, caption, settings):
