@@ -2,10 +2,11 @@
 # make test    the tests of the package and of the workflow
 # make test-slurm   profiles/slurm on a Slurm of one node, which it starts and stops: root, slurm-wlm and munge
 # make bench   speed beside foolbox, torchattacks and ART, in a quarter of an hour: benchmarks/results/
-# make reference   what two CPU cores carry at the paper's settings (hours), gathered in reference_results/
+# make reference   what two CPU cores carry at the paper's settings (hours), gathered in reference_results/: PARTS=mnist
 # make lint    ruff, snakefmt, snakemake --lint
 PYTHON ?= python3
 BIN := .venv/bin
+PARTS ?= mnist cifar10 cnn
 
 .PHONY: quick test test-slurm bench reference lint environment
 
@@ -25,7 +26,9 @@ bench: environment
 	$(BIN)/python -m benchmarks
 
 reference: environment
-	$(BIN)/snakemake --workflow-profile profiles/reference -- reference
+	for part in $(PARTS); do $(BIN)/snakemake --workflow-profile profiles/reference \
+		--configfile profiles/reference/$$part.yaml -- reference || exit; done
+	$(BIN)/snakemake --cores 1 -- reference_table reference_figure
 
 lint: environment
 	$(BIN)/ruff check .

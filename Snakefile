@@ -20,6 +20,10 @@ validate(config, "config.schema.yaml")
 report: "report/workflow.rst"
 
 
+pathvars:
+    reference="reference_results",
+
+
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"

@@ -205,10 +205,6 @@ def _number(value, unit, words=True):
     return f"{value:{form}}".replace("-", "−") + (name if words else "")
 
 
-def _heading(column):
-    return {"clean": "Clean", "average_margin": "Avg margin"}.get(column, f"ε = {column}")
-
-
 def _table1(cells):
     """Three rows a network: ours, published, difference."""
     rows = []
@@ -223,7 +219,7 @@ def _table1(cells):
         difference = ["" if pd.isna(value) else f"{value:+.2f}".replace("-", "−") for value in network["difference"]]
         rows.append([f"{MODELS[model]} {METHODS[method]}", "ours", *ours])
         rows += [["", "published", *published], ["", "difference", *difference]]
-    header = ["Network", "", *map(_heading, cells["column"].unique())]
+    header = ["Network", "", *map(tables.heading, cells["column"].unique())]
     return {"header": header, "rows": rows, "words": 2, "group": 3}
 
 

@@ -104,6 +104,12 @@ def caption(table, about):
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def heading(column):
+    """Return what stands over a column of Table 1."""
+    named = {"clean": "Clean", "average_margin": "Avg margin", "masked": "Masked"}
+    return named.get(column, f"ε = {column}")
+
+
 def to_latex(table, about):
     """Return Table 1 as a LaTeX float with one block per data set; it needs the package booktabs."""
     blocks = _blocks(table, about)
@@ -198,16 +204,11 @@ def _blocks(table, about):
     return [
         {
             "title": title(about, dataset),
-            "header": ["Model", "Method", *map(_heading, of_dataset["column"].unique())],
+            "header": ["Model", "Method", *map(heading, of_dataset["column"].unique())],
             "rows": [row for _, block in of_dataset.groupby("model", sort=False) for row in _rows(block)],
         }
         for dataset, of_dataset in table.groupby("dataset", sort=False)
     ]
-
-
-def _heading(column):
-    named = {"clean": "Clean", "average_margin": "Avg margin", "masked": "Masked"}
-    return named.get(column, f"ε = {column}")
 
 
 def _rows(block):

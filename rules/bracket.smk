@@ -21,7 +21,7 @@ rule bracket:
         gpu=GPU,
         mem_mb=2000,
     params:
-        epochs=lambda wildcards: config["checkpoints"][wildcards.model],
+        epochs=lambda wildcards: measured_epochs(wildcards.model, wildcards.method),
         steps=config["bracket"]["steps"],
         device=config["device"],
     message:

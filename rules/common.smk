@@ -72,10 +72,16 @@ def measured(wildcards, split):
 
 
 def kept_epochs(wildcards):
-    """The epochs whose weights are kept: all of a linear model, the checkpoints of the others."""
+    """The epochs whose weights are kept: all of a linear model, the measured ones of the others."""
     if wildcards.model in LINEAR:
         return list(range(1, config["training"]["epochs"][wildcards.model] + 1))
-    return config["checkpoints"][wildcards.model]
+    return measured_epochs(wildcards.model, wildcards.method)
+
+
+def measured_epochs(model, method):
+    """The epochs at which margins are measured point by point."""
+    epochs = config["checkpoints"][model]
+    return epochs if model in LINEAR or method in config["margins"]["followed"] else epochs[-1:]
 
 
 def objective(wildcards):
@@ -109,7 +115,7 @@ def parts(wildcards):
     at_checkpoints = [
         path
         for run in (exact + sampled if table == "margins" else sampled)
-        for epoch in config["checkpoints"][run["model"]]
+        for epoch in measured_epochs(run["model"], run["method"])
         for path in each(f"<results>/margins/{{dataset}}/{{model}}/{{method}}/seed{{seed}}/epoch{epoch}.csv", [run])
     ]
     return at_checkpoints + {"margin_summary": every_epoch, "brackets": alone}.get(table, [])

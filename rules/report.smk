@@ -1,4 +1,4 @@
-"""The reproduction page: scale, verdicts on the paper's claims, ours beside the published, every figure."""
+"""The reproduction page, and the folders of reference results that are committed."""
 
 
 rule reproduction:
@@ -64,7 +64,7 @@ rule reference:
         runs=each(rules.train.output.run, runs()),
         provenance=rules.reproduction.input.provenance,
     output:
-        about="reference_results/run.json",
+        about="<reference>/run.json",
     log:
         "<logs>/report/reference.log",
     conda:
@@ -76,6 +76,53 @@ rule reference:
         settings=config,
         commit=commit(),
     message:
-        "Gather the results in reference_results."
+        "Gather the results in {output.about}'s folder."
     script:
         "../workflow_scripts/reference.py"
+
+
+rule reference_table:
+    input:
+        parts=expand(
+            "reference_results/{part}/table1.csv",
+            part=sorted(glob_wildcards("reference_results/{part,[^/]+}/table1.csv").part),
+        ),
+        code=sources("plots", "tables"),
+        published=project_file("lib/published.csv"),
+    output:
+        csv="reference_results/table1.csv",
+        md="reference_results/table1.md",
+        tex="reference_results/table1.tex",
+    log:
+        "<logs>/report/reference_table.log",
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    message:
+        "Join the parts of reference_results in one table."
+    script:
+        "../workflow_scripts/reference_table.py"
+
+
+rule reference_figure:
+    input:
+        summaries=expand(
+            "reference_results/{part}/margin_summary.csv",
+            part=sorted(glob_wildcards("reference_results/{part,[^/]+}/margin_summary.csv").part),
+        ),
+        code=sources("plots"),
+    output:
+        "reference_results/margins.png",
+    log:
+        "<logs>/report/reference_figure.log",
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    message:
+        "Draw the margins of all parts of reference_results."
+    script:
+        "../workflow_scripts/reference_figure.py"

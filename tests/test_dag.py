@@ -88,3 +88,14 @@ def test_a_data_set_without_runs_is_not_asked_for(tmp_path):
     (project / "only.yaml").write_text("runs: {mnist01: {lr: []}, cifar10: {lr: [], mlp: [], cnn: []}}")
     jobs = planned(snakemake(project, "-n", "--configfile", "only.yaml"))
     assert jobs["data"] == 1 and jobs["train"] == 8 and "svm" not in jobs and "fig1" not in jobs
+
+
+def test_a_method_that_is_not_followed_is_measured_at_its_last_checkpoint_only(tmp_path):
+    project = copy_project(tmp_path)
+    (project / "mine.yaml").write_text("margins: {followed: [std]}\n")
+    plan = snakemake(project, "-n", "--summary", "--configfile", "mine.yaml")
+    margins = re.findall(r"^results/margins/mnist/mlp/(\w+)/seed0/epoch(\d+).csv", plan, re.MULTILINE)
+    std = [("std", str(epoch)) for epoch in sorted(CHECKPOINTS)]
+    assert sorted(margins) == sorted([*std, ("lcr", "200"), ("amr", "200")])
+    linear = re.findall(r"^results/margins/mnist/lr/amr/seed0/epoch(\d+).csv", plan, re.MULTILINE)
+    assert len(linear) == 5

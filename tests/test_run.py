@@ -106,11 +106,12 @@ def test_the_measurements_fit_each_other(project):
 
 def test_the_reference_folder_says_at_which_settings_each_line_was_run(project):
     snakemake(project, *TINY, "--", "reference")
-    folder = project / "reference_results"
+    folder = project / "reference_results/tiny"
     curves, margins, attacks, strong, table1 = (
         pd.read_csv(folder / f"{name}.csv") for name in ("curves", "margins", "attacks", "strong", "table1")
     )
     assert (curves.epochs_trained == curves.model.map({"lr": 4, "mlp": 2, "cnn": 1})).all()
+    assert set(curves.data[curves.dataset == "cifar10"]) == {"CIFAR-10 stand-in"}
     assert (margins.samples_a_point == margins.model.map({"lr": 0, "mlp": 4, "cnn": 4})).all()
     assert (attacks.attack_steps == 3).all() and (strong.attack_steps == 3).all()
     empty = table1.value.isna()
@@ -123,6 +124,10 @@ def test_the_reference_folder_says_at_which_settings_each_line_was_run(project):
     assert {"fig1.png", "figS4.png", "reproduction.html", "table1.tex", "table1_strong.md"} <= {
         path.name for path in folder.iterdir()
     }
+    snakemake(project, *TINY, "--", "reference_table", "reference_figure")
+    joined = pd.read_csv(folder.parent / "table1.csv")
+    assert joined.value.notna().sum() == 3 * 4 + 4 and set(joined.part.dropna()) == {"tiny"}
+    assert (folder.parent / "margins.png").stat().st_size > 10000
 
 
 def test_a_second_call_has_nothing_to_do(project):

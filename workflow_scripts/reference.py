@@ -23,8 +23,11 @@ def main(tables, pages, about, *, runs, provenance, settings, commit, logs):
     runs, provenance: the json files of the training runs and of the data; logs: folder of the jobs' benchmark files.
     """
     folder = Path(about).parent
+    datasets = [json.loads(Path(path).read_text(encoding="utf-8")) for path in provenance]
+    titles = {data["dataset"]: data["title"] for data in datasets}
     for path in map(Path, tables):
-        table = with_settings(pd.read_csv(path), path.stem, settings)
+        table = with_settings(pd.read_csv(path, dtype={"column": str}), path.stem, settings)
+        table["data"] = table["dataset"].map(titles)
         with whole_file(folder / path.name) as partial:
             table.to_csv(partial, index=False, float_format="%.6g")
     for path in map(Path, pages):
@@ -35,7 +38,7 @@ def main(tables, pages, about, *, runs, provenance, settings, commit, logs):
     record = {
         "commit": commit,
         "settings": settings,
-        "data": [json.loads(Path(path).read_text(encoding="utf-8")) for path in provenance],
+        "data": datasets,
         "runs": trained,
         "seconds": {step: round(s, 1) for step, s in seconds.items()},
         "machine": {"processor": platform.processor() or platform.machine(), "python": platform.python_version()},

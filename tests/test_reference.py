@@ -1,0 +1,70 @@
+"""The joined table of reference results: each row beside the published one, at the settings that it tells."""
+
+import pandas as pd
+import pytest
+
+from lib import tables
+from workflow_scripts import reference_table
+
+PUBLISHED = tables.published().set_index(["dataset", "model", "method", "column"])["value"].sort_index()
+
+
+def part(folder, networks, **settings):
+    """A folder with a table 1 in which the `networks` of MNIST have 1.25 more than the published values."""
+    every = [(model, method) for model in ("mlp", "cnn") for method in ("std", "lcr", "amr")]
+    table = pd.DataFrame(
+        {"dataset": "mnist", "model": model, "method": method, "column": column, "value": value + 1.25}
+        for model, method in every
+        for column, value in PUBLISHED["mnist", model, method].items()
+    )
+    table = table.assign(**settings, data="MNIST")
+    left_out = [network not in networks for network in zip(table["model"], table["method"], strict=True)]
+    table.loc[left_out, ["value", *settings]] = None
+    folder.mkdir()
+    table.assign(reason_if_empty="").to_csv(folder / "table1.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reference")
+    settings = {"epochs_trained": 200, "samples_a_point": 4096, "attack_steps": 1000, "images": 1000}
+    parts = [
+        part(folder / "long", [("mlp", "std"), ("mlp", "amr")], **settings),
+        part(folder / "short", [("cnn", "std"), ("mlp", "std")], **settings | {"epochs_trained": 5}),
+    ]
+    outputs = {kind: folder / f"table1.{kind}" for kind in ("csv", "md", "tex")}
+    reference_table.main(parts, outputs)
+    return {kind: path.read_text() for kind, path in outputs.items()} | {"table": pd.read_csv(outputs["csv"])}
+
+
+def test_every_network_of_table_1_is_there_and_an_empty_one_says_why(written):
+    table = written["table"]
+    networks = table.groupby(["dataset", "model", "method"])
+    assert len(networks) == 12 and (networks["column"].nunique() == 6).all()
+    empty = table["value"].isna()
+    assert (table["reason_if_empty"].notna() == empty).all() and (table["part"].isna() == empty).all()
+    assert table["difference"].dropna().round(6).eq(1.25).all() and table["difference"].notna().sum() == 24
+    amr = table[(table["dataset"] == "cifar10") & (table["model"] == "cnn") & (table["method"] == "amr")]
+    assert amr["published"].isna().all()
+
+
+def test_a_network_in_two_parts_has_a_row_in_each_at_its_own_settings(written):
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in written["md"].splitlines()
+        if line.startswith("|")
+    ]
+    assert [row[2] for row in rows if row[:2] == ["MLP Std", "ours"]] == ["200", "5"]
+    assert sum(row[0] == "MLP Std, not run" for row in rows) == 1  # CIFAR-10's
+    at = next(i for i, row in enumerate(rows) if row[:2] == ["MLP AMR", "ours"])
+    ours, paper, difference = rows[at : at + 3]
+    assert ours[2:7] == ["200", "4,096", "1,000", "1,000", "97.26"] and ours[-1] == "2.66"
+    assert paper[1:7] == ["published", "200", "51,200", "10,000", "1,000", "96.01"] and paper[-1] == "1.41"
+    assert difference[6:] == ["+1.25"] * 6
+
+
+def test_the_latex_has_the_same_rows(written):
+    tex = written["tex"]
+    assert tex.count(r"\begin{tabular}") == 2 and tex.count("& ours &") == written["md"].count("| ours ")
+    assert "ε" not in tex and "−" not in tex and r"\varepsilon" in tex
