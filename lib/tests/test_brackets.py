@@ -7,7 +7,7 @@ from lib.brackets import attack_distances, withstands
 from lib.margins import linear_margins, sampled_margins
 from lib.models import build
 
-FLOOR = 1e-12  # of the published attack, as config.yaml has it
+FLOOR = 1e-12  # a common constant of attack libraries
 
 
 def linear(c, d=30, n=40, scale=1.0):
