@@ -99,3 +99,14 @@ def test_a_method_that_is_not_followed_is_measured_at_its_last_checkpoint_only(t
     assert sorted(margins) == sorted([*std, ("lcr", "200"), ("amr", "200")])
     linear = re.findall(r"^results/margins/mnist/lr/amr/seed0/epoch(\d+).csv", plan, re.MULTILINE)
     assert len(linear) == 5
+
+
+@pytest.mark.parametrize("part", ["mnist", "retraction", "cifar10", "cnn"])
+def test_each_part_of_the_reference_keeps_to_its_own_folders(part, tmp_path):
+    project = copy_project(tmp_path)
+    plan = snakemake(project, "-n", "--summary", "--configfile", f"profiles/reference/{part}.yaml", "--", "reference")
+    files = re.findall(r"^(\S+)\t-\t", plan, re.MULTILINE)
+    assert f"reference_results/{part}/run.json" in files
+    assert all(
+        file.startswith((f"results/reference/{part}/", "reference_results/", "paper_figures/")) for file in files
+    )

@@ -4,8 +4,10 @@ import pandas as pd
 import pytest
 
 from lib import tables
+from tests.workflow import ROOT
 from workflow_scripts import reference_table
 
+COMMITTED = ROOT / "reference_results"
 PUBLISHED = tables.published().set_index(["dataset", "model", "method", "column"])["value"].sort_index()
 
 
@@ -29,9 +31,11 @@ def part(folder, networks, **settings):
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reference")
     settings = {"epochs_trained": 200, "samples_a_point": 4096, "attack_steps": 1000, "images": 1000}
+    settings["orthogonality"] = "penalty"
     parts = [
         part(folder / "long", [("mlp", "std"), ("mlp", "amr")], **settings),
         part(folder / "short", [("cnn", "std"), ("mlp", "std")], **settings | {"epochs_trained": 5}),
+        part(folder / "other", [("cnn", "lcr")], **settings | {"orthogonality": "retraction"}),
     ]
     outputs = {kind: folder / f"table1.{kind}" for kind in ("csv", "md", "tex")}
     reference_table.main(parts, outputs)
@@ -44,7 +48,7 @@ def test_every_network_of_table_1_is_there_and_an_empty_one_says_why(written):
     assert len(networks) == 12 and (networks["column"].nunique() == 6).all()
     empty = table["value"].isna()
     assert (table["reason_if_empty"].notna() == empty).all() and (table["part"].isna() == empty).all()
-    assert table["difference"].dropna().round(6).eq(1.25).all() and table["difference"].notna().sum() == 24
+    assert table["difference"].dropna().round(6).eq(1.25).all() and table["difference"].notna().sum() == 30
     amr = table[(table["dataset"] == "cifar10") & (table["model"] == "cnn") & (table["method"] == "amr")]
     assert amr["published"].isna().all()
 
@@ -62,9 +66,28 @@ def test_a_network_in_two_parts_has_a_row_in_each_at_its_own_settings(written):
     assert ours[2:7] == ["200", "4,096", "1,000", "1,000", "97.26"] and ours[-1] == "2.66"
     assert paper[1:7] == ["published", "200", "51,200", "10,000", "1,000", "96.01"] and paper[-1] == "1.41"
     assert difference[6:] == ["+1.25"] * 6
+    assert ["CNN LCR, retraction", "ours"] in [row[:2] for row in rows]
 
 
 def test_the_latex_has_the_same_rows(written):
     tex = written["tex"]
     assert tex.count(r"\begin{tabular}") == 2 and tex.count("& ours &") == written["md"].count("| ours ")
     assert "ε" not in tex and "−" not in tex and r"\varepsilon" in tex
+
+
+def test_the_committed_table_is_the_join_of_the_committed_parts():
+    parts = [reference_table.read(path.parent) for path in sorted(COMMITTED.glob("*/table1.csv"))]
+    committed = pd.read_csv(COMMITTED / "table1.csv", dtype={"column": str})
+    joined = reference_table.joined(parts).replace({"reason_if_empty": {"": None}})
+    pd.testing.assert_frame_equal(committed, joined, check_dtype=False, atol=1e-6)
+    assert sum(path.stat().st_size for path in COMMITTED.rglob("*")) < 15e6
+
+
+def test_the_readme_shows_the_committed_rows():
+    readme = (ROOT / "README.md").read_text()
+    committed = pd.read_csv(COMMITTED / "table1.csv", dtype={"column": str})
+    mlp = committed[(committed["dataset"] == "mnist") & (committed["model"] == "mlp")]
+    for method, cells in mlp.groupby("method"):
+        ours, published = (cells[name].map("{:.2f}".format) for name in ("value", "published"))
+        pairs = " | ".join(f"{a} / {b}" for a, b in zip(ours, published, strict=True))
+        assert f"| {pairs} |" in readme, method

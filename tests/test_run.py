@@ -111,6 +111,7 @@ def test_the_reference_folder_says_at_which_settings_each_line_was_run(project):
         pd.read_csv(folder / f"{name}.csv") for name in ("curves", "margins", "attacks", "strong", "table1")
     )
     assert (curves.epochs_trained == curves.model.map({"lr": 4, "mlp": 2, "cnn": 1})).all()
+    assert (curves.orthogonality == curves.method.map({"std": "none", "amr": "penalty"})).all()
     assert set(curves.data[curves.dataset == "cifar10"]) == {"CIFAR-10 stand-in"}
     assert (margins.samples_a_point == margins.model.map({"lr": 0, "mlp": 4, "cnn": 4})).all()
     assert (attacks.attack_steps == 3).all() and (strong.attack_steps == 3).all()

@@ -52,6 +52,8 @@ def with_settings(table, name, settings):
     """The table with columns that tell a short run from a long one; a line without a result says why."""
     attack = settings["strong" if "strong" in name else "attack"]
     columns = {"epochs_trained": table["model"].map(settings["training"]["epochs"])}
+    orthogonality = settings["objective"]["orthogonality"]
+    columns["orthogonality"] = table["method"].map({"std": "none", "lcr": orthogonality, "amr": orthogonality})
     if name in SAMPLED:
         sampled = settings["margins"]["samples"]
         columns["samples_a_point"] = table["model"].map(lambda model: 0 if model == "lr" else sampled)  # 0: exact

@@ -60,7 +60,8 @@ def wide(rows):
     lines = []
     for (model, method, part), cells in rows.groupby(["model", "method", "part"], sort=False, dropna=False):
         cells = cells.set_index("column").loc[columns]
-        name = f"{MODELS[model]} {METHODS[method]}"
+        retraction = cells["orthogonality"].eq("retraction").any()
+        name = f"{MODELS[model]} {METHODS[method]}{', retraction' if retraction else ''}"
         published = [*texts([paper for _, paper in SETTINGS.values()], ","), *texts(cells["published"], ".2f")]
         if pd.isna(part):
             lines.append([f"{name}, not run", "published", *published])
