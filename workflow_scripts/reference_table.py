@@ -60,8 +60,7 @@ def wide(rows):
     lines = []
     for (model, method, part), cells in rows.groupby(["model", "method", "part"], sort=False, dropna=False):
         cells = cells.set_index("column").loc[columns]
-        retraction = cells["orthogonality"].eq("retraction").any()
-        name = f"{MODELS[model]} {METHODS[method]}{', retraction' if retraction else ''}"
+        name = f"{MODELS[model]} {METHODS[method]}"
         published = [*texts([paper for _, paper in SETTINGS.values()], ","), *texts(cells["published"], ".2f")]
         if pd.isna(part):
             lines.append([f"{name}, not run", "published", *published])
