@@ -5,6 +5,7 @@ attacks: dataset model method seed index label eps broken_at held (broken_at: st
 masking: dataset model method seed factor floor eps points robust (percent)
 brackets: dataset model method seed epoch split index margin distance (both without a sign; inf: no attack succeeded)
 about: as in `figures`
+Networks that a table does not hold are left out; where it holds none, all panels say "not run".
 """
 
 import numpy as np
@@ -24,11 +25,12 @@ EDGE = {"color": plots.NOTE_COLOUR, "linestyle": "--", "linewidth": 0.7}
 def figureS1(convergence, about):
     """Draw the average margin against the number of samples behind it, and what each doubling takes away."""
     figure = plots.new_figure(height=4.0)
-    axes = figure.subplots(2, 2, sharex="col")
-    for j, dataset in enumerate(DATASETS):
+    shown = list(dict.fromkeys(dataset for dataset, _ in _held(convergence)))
+    axes = figure.subplots(2, len(shown), sharex="col", squeeze=False)
+    for j, dataset in enumerate(shown):
         runs = plots.select(convergence, dataset=dataset, method="std")
         for i, (ax, draw) in enumerate(zip(axes[:, j], [_averages, _doublings], strict=True)):
-            ax.set_title(f"({LETTERS[2 * i + j]}) {plots.title(about, dataset)}")
+            ax.set_title(f"({LETTERS[len(shown) * i + j]}) {plots.title(about, dataset)}")
             if runs.empty:
                 plots.not_run(ax)
                 continue
@@ -42,19 +44,20 @@ def figureS1(convergence, about):
     axes[1, 0].set_ylabel("decrease of the |margin|\nby doubling (%)")
     figure.align_ylabels(axes[:, 0])
     plots.key(figure, *[(MODELS[model], {"color": plots.MODEL_COLOURS[model]}) for model in NETWORKS])
-    plots.footnote(figure, about, DATASETS)
+    plots.footnote(figure, about, shown)
     return figure
 
 
 @plots.style()
 def figureS2(attacks, about):
     """Draw robust accuracy against the steps that PGD has taken, for every network and every radius."""
-    figure = plots.new_figure(height=7.2)
-    axes = figure.subplots(4, 3)
+    shown = _held(attacks)
+    figure = plots.new_figure(height=0.8 + 1.6 * len(shown))
+    axes = figure.subplots(len(shown), 3, squeeze=False)
     attacked = attacks[attacks["eps"] > 0]
     radii = {name: sorted(plots.select(attacked, dataset=name)["eps"].unique()) for name in DATASETS}
     colours = plots.epoch_colours(max(map(len, radii.values()), default=0))
-    for i, (dataset, model) in enumerate(PANELS):
+    for i, (dataset, model) in enumerate(shown):
         for j, method in enumerate(METHODS):
             ax = axes[i, j]
             ax.set_title(f"({LETTERS[3 * i + j]}) {plots.title(about, dataset, model)}, {METHODS[method]}")
@@ -73,20 +76,25 @@ def figureS2(attacks, about):
     for ax in axes[-1]:
         ax.set_xlabel("PGD steps")
     names = [" / ".join(f"{of[i]:g}" for of in radii.values() if i < len(of)) for i in range(len(colours))]
-    words = [f"ε = {names[0]} (MNIST / CIFAR-10)", *names[1:]] if names else []
+    whose = " / ".join(plots.OFFICIAL[dataset] for dataset, of in radii.items() if of)
+    words = [f"ε = {names[0]} ({whose})", *names[1:]] if names else []
     plots.key(figure, *[(word, {"color": c}) for word, c in zip(words, colours, strict=True)])
-    plots.footnote(figure, about, DATASETS)
+    plots.footnote(figure, about, [dataset for dataset, _ in shown])
     return figure
 
 
 @plots.style()
 def figureS3(masking, about):
     """Draw robust accuracy against the floor under PGD's gradients, for networks made more and more confident."""
-    figure = plots.new_figure(height=4.2)
-    axes = figure.subplots(2, 2)
+    shown = _held(masking)
+    columns = min(2, len(shown))
+    figure = plots.new_figure(height=2.3 if len(shown) < 3 else 4.2)
+    axes = figure.subplots(-(-len(shown) // columns), columns, squeeze=False)
+    for ax in axes.flat[len(shown) :]:
+        ax.set_axis_off()
     floors, factors = sorted(masking["floor"].unique()), sorted(masking["factor"].unique())
     colours = plots.epoch_colours(len(factors))
-    for letter, ax, (dataset, model) in zip(LETTERS, axes.flat, PANELS, strict=False):
+    for letter, ax, (dataset, model) in zip(LETTERS, axes.flat, shown, strict=False):
         runs = plots.select(masking, dataset=dataset, model=model, method="std")
         radius = f", ε = {runs['eps'].iloc[0]:g}" if len(runs) else ""
         ax.set_title(f"({letter}) {plots.title(about, dataset, model)}{radius}")
@@ -101,19 +109,20 @@ def figureS3(masking, about):
         ax.set_ylim(0, 103)
     for ax in axes[:, 0]:
         ax.set_ylabel("robust accuracy (%)")
-    for ax in axes[1]:
+    for ax in axes[-1]:
         ax.set_xlabel("floor under the gradient's norm")
     plots.key(figure, *[(f"logits × {factor:g}", {"color": c}) for factor, c in zip(factors, colours, strict=True)])
-    plots.footnote(figure, about, DATASETS)
+    plots.footnote(figure, about, [dataset for dataset, _ in shown])
     return figure
 
 
 @plots.style()
 def figureS4(brackets, about):
     """Draw estimated margins against the distances at which an attack crossed, and how often they are too large."""
-    figure = plots.new_figure(height=8.0)
-    axes = figure.subplots(4, 2)
-    for i, (dataset, model) in enumerate(PANELS):
+    shown = _held(brackets)
+    figure = plots.new_figure(height=0.8 + 1.8 * len(shown))
+    axes = figure.subplots(len(shown), 2, squeeze=False)
+    for i, (dataset, model) in enumerate(shown):
         name, (left, right) = plots.title(about, dataset, model), axes[i]
         left.set_title(f"({LETTERS[2 * i]}) {name}: last checkpoint")
         right.set_title(f"({LETTERS[2 * i + 1]}) {name}: estimate too large")
@@ -134,8 +143,14 @@ def figureS4(brackets, about):
     axes[-1, 1].set_xlabel("epoch")
     dots = [(METHODS[m], {"color": plots.METHOD_COLOURS[m], "marker": "o", "linestyle": "-"}) for m in METHODS]
     plots.key(figure, *dots, ("equal", EDGE))
-    plots.footnote(figure, about, DATASETS)
+    plots.footnote(figure, about, [dataset for dataset, _ in shown])
     return figure
+
+
+def _held(table):
+    """The networks (data set, model) of a table, in the order of their panels; all where it holds none."""
+    found = set(zip(table["dataset"], table["model"], strict=True))
+    return [network for network in PANELS if network in found] or PANELS
 
 
 def _averages(ax, runs, **look):

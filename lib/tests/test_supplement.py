@@ -45,13 +45,22 @@ def test_each_panel_is_lettered_and_names_its_data(tables, number):
 
 
 @pytest.mark.parametrize("number", ARGUMENTS)
-def test_a_missing_run_is_said_not_to_be_run(tables, number):
+def test_a_network_that_was_not_run_has_no_panel(tables, number):
     name = ARGUMENTS[number]
     partly = draw(number, tables, **{name: tables[name].query("dataset == 'mnist' and model == 'mlp'")})
-    shown = {"S1": 2, "S2": 3, "S3": 1, "S4": 2}[number]
-    assert words(partly).count("not run") == len(PANELS[number]) - shown
+    shown = {"S1": "ab", "S2": "abc", "S3": "a", "S4": "ab"}[number]
+    assert sorted(title[1] for title in titles(partly)) == list(shown) and "not run" not in words(partly)
+    with plots.style():
+        partly.draw_without_rendering()
+    boxes = [t.get_window_extent() for t in partly.findobj(mpl.text.Text) if t.get_text()]
+    assert all(partly.bbox.y0 <= box.y0 and box.y1 <= partly.bbox.y1 for box in boxes)
     empty = draw(number, tables, **{name: tables[name].iloc[:0]})
     assert words(empty).count("not run") == len(PANELS[number])
+
+
+def test_a_method_that_was_not_run_keeps_its_panel(tables):
+    without = draw("S2", tables, attacks=tables["attacks"].query("not (model == 'mlp' and method == 'lcr')"))
+    assert words(without).count("not run") == 2 and len(without.axes) == 12
 
 
 @pytest.mark.parametrize("number", ARGUMENTS)
