@@ -46,15 +46,17 @@ def log_to(path):
     sys.excepthook = lambda kind, error, trace: _report(path, kind, error, trace)
 
 
-def progress_bar(total, what, unit):
+def progress_bar(total, what, unit, done=0):
     """Return a tqdm bar that writes a line to the terminal now and then, as many jobs may write there at once.
 
+    done: units that an earlier call did, which do not count for the time to go.
     Besides tqdm's own methods it has `update_to(done, total)`, the form in which the estimators report.
     """
     from tqdm import tqdm
 
     bar = tqdm(
         total=total,
+        initial=done,
         desc=what,
         unit=unit,
         file=_terminal,

@@ -37,8 +37,7 @@ def main(data, checkpoints, curve, run, *, key, objective, epochs, keep, sgd, de
     records, saved = [Epoch(*record) for record in records], monotonic()
     if before is not None:
         print(f"going on after epoch {records[-1].epoch} of an earlier call")
-    bar = progress_bar(epochs, f"train {'/'.join(map(str, key.values()))}", "epoch")
-    bar.update(len(records))
+    bar = progress_bar(epochs, f"train {'/'.join(map(str, key.values()))}", "epoch", len(records))
     for record, state in train(model, **images, seed=key["seed"], resume=before, **rule):
         records.append(record)
         if record.epoch in keep:

@@ -1,3 +1,4 @@
+import io
 import subprocess
 import sys
 from time import monotonic, sleep
@@ -5,6 +6,7 @@ from time import monotonic, sleep
 import pytest
 import torch
 
+from lib import job
 from lib.job import pick_device, whole_file
 
 
@@ -35,6 +37,14 @@ def test_log_holds_everything_and_the_terminal_one_line(tmp_path):
     assert "from python" in log and "from a child" in log and "Traceback" in log
     assert "Error: data/x.npz: truncated (full log: " in done.stderr
     assert "Traceback" not in done.stderr and "train: epoch" in done.stderr
+
+
+def test_the_time_to_go_is_that_of_this_call(monkeypatch):
+    monkeypatch.setattr(job, "_terminal", io.StringIO())
+    bar = job.progress_bar(200, "train", "epoch", done=100)
+    bar.update(50)
+    about = bar.format_dict | {"elapsed": 60, "rate": None}
+    assert "150 of 200, 01:00 so far, 01:00 to go" in bar.format_meter(**about)
 
 
 def start(script):
