@@ -1,7 +1,5 @@
 """Draw the paper's message from the parts of reference_results: minimum and average margins, Std and AMR."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from lib import plots
@@ -49,4 +47,4 @@ if __name__ == "__main__":
     from lib.job import log_to
 
     log_to(snakemake.log[0])
-    main([Path(path) for path in snakemake.input.summaries], snakemake.output[0])
+    main(snakemake.input.summaries, snakemake.output[0])

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from lib import tables
-from lib.job import whole_file
 from lib.plots import METHODS, MODELS, OFFICIAL
+from workflow_scripts.table1 import write
 
 SETTINGS = {  # column of a part's table: (heading, the paper's value for mlp and cnn)
     "epochs_trained": ("Epochs", 200),
@@ -26,7 +26,7 @@ CAPTION = (
 
 def main(parts, outputs):
     """Write the table of the `parts` (folders that reference.py filled) to `outputs`: csv, md and tex."""
-    table = joined([read(Path(part)) for part in parts])
+    table = joined([read(part) for part in parts])
     blocks = [(data, wide(rows)) for data, rows in table.groupby("data", sort=False)]
     write(table.to_csv(index=False), outputs["csv"])
     write(to_markdown(blocks), outputs["md"])
@@ -56,7 +56,6 @@ def joined(parts):
 def wide(rows):
     """Three lines a network and part, ours, published and difference, or one of a network not run; all texts."""
     columns = list(dict.fromkeys(rows["column"]))
-    columns.append(columns.pop(columns.index("average_margin")))
     lines = []
     for (model, method, part), cells in rows.groupby(["model", "method", "part"], sort=False, dropna=False):
         cells = cells.set_index("column").loc[columns]
@@ -95,11 +94,6 @@ def to_latex(blocks):
         caption = f"{data}. {CAPTION}".translate(tables.LATEX)
         found.append(body.to_latex(index=False, caption=caption, column_format="ll" + "r" * (block.shape[1] - 2)))
     return "\n".join(found)
-
-
-def write(text, path):
-    with whole_file(path) as partial:
-        partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":
