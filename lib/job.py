@@ -1,5 +1,6 @@
 """What every job of a workflow needs: a log, progress on the terminal, a device, and files that appear whole."""
 
+import ctypes
 import errno
 import os
 import sys
@@ -18,6 +19,7 @@ ADVICE = {
     errno.EPERM: "allow access to it",
     errno.EROFS: "make the file system writable",
 }
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 _terminal = sys.stderr
 
 
@@ -71,12 +73,18 @@ def progress_bar(total, what, unit, done=0):
 
 
 def pick_device(name):
-    """Return the torch device for auto, cpu or cuda; ValueError where a GPU is demanded and there is none."""
+    """Return the torch device for auto, cpu or cuda; ValueError where a GPU is demanded and there is none.
+
+    On the CPU, this process keeps the memory that it frees, for the next step.
+    """
     import torch
 
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("device: cuda is configured, but torch finds no GPU: set device to auto or cpu")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+    if device.type == "cpu":
+        _keep_freed_memory()
+    return device
 
 
 def partial_of(path):
@@ -103,6 +111,14 @@ def whole_file(path):
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+def _keep_freed_memory():
+    """Tell glibc's malloc to give nothing back: every page of a layer's output would be faulted in again each step."""
+    with suppress(AttributeError):  # another C library has no mallopt
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(M_MMAP_THRESHOLD, 2**30)
 
 
 def _end_with_parent():
