@@ -66,6 +66,11 @@ def test_a_network_in_two_parts_has_a_row_in_each_at_its_own_settings(written):
     assert difference[6:] == ["+1.25"] * 6
 
 
+def test_without_a_part_the_error_says_how_to_get_one():
+    with pytest.raises(ValueError, match="make reference PARTS"):
+        reference_table.main([], {})
+
+
 def test_the_latex_has_the_same_rows(written):
     tex = written["tex"]
     assert tex.count(r"\begin{tabular}") == 2 and tex.count("& ours &") == written["md"].count("| ours ")

@@ -25,7 +25,12 @@ CAPTION = (
 
 
 def main(parts, outputs):
-    """Write the table of the `parts` (folders that reference.py filled) to `outputs`: csv, md and tex."""
+    """Write the table of the `parts` (folders that reference.py filled) to `outputs`: csv, md and tex.
+
+    Raises ValueError where there is none.
+    """
+    if not parts:
+        raise ValueError("reference_results holds no part with a table 1: gather one first, make reference PARTS=mnist")
     table = joined([read(part) for part in parts])
     blocks = [(data, wide(rows)) for data, rows in table.groupby("data", sort=False)]
     write(table.to_csv(index=False), outputs["csv"])
