@@ -121,18 +121,19 @@ def parts(wildcards):
     return at_checkpoints + {"margin_summary": every_epoch, "brackets": alone}.get(table, [])
 
 
-FIGURES = {  # number: data sets, tables
-    "1": (["mnist01"], ["margins", "margin_summary"]),
-    "2": (["cifar10"], ["margin_summary"]),
-    "3": (["mnist01"], ["curves"]),
-    "4": (["mnist", "cifar10"], ["curves"]),
-    "5": (["cifar10"], ["margins"]),
-    "6": (["mnist"], ["margin_summary"]),
-    "7": (["mnist"], ["margins"]),
-    "S1": (["mnist", "cifar10"], ["convergence"]),
-    "S2": (["mnist", "cifar10"], ["attacks"]),
-    "S3": (["mnist", "cifar10"], ["masking"]),
-    "S4": (["mnist", "cifar10"], ["brackets"]),
+STD, EVERY = ["std"], ["std", "lcr", "amr"]
+FIGURES = {  # number: data sets, tables, methods of which it shows networks
+    "1": (["mnist01"], ["margins", "margin_summary"], STD),
+    "2": (["cifar10"], ["margin_summary"], ["std", "amr"]),
+    "3": (["mnist01"], ["curves"], STD),
+    "4": (["mnist", "cifar10"], ["curves"], STD),
+    "5": (["cifar10"], ["margins"], STD),
+    "6": (["mnist"], ["margin_summary"], STD),
+    "7": (["mnist"], ["margins"], STD),
+    "S1": (["mnist", "cifar10"], ["convergence"], STD),
+    "S2": (["mnist", "cifar10"], ["attacks"], EVERY),
+    "S3": (["mnist", "cifar10"], ["masking"], STD),
+    "S4": (["mnist", "cifar10"], ["brackets"], EVERY),
 }
 
 
@@ -143,7 +144,11 @@ def configured(datasets, tables):
 
 def drawn():
     """The figures that have something to show under this config."""
-    return [number for number, shown in FIGURES.items() if configured(*shown)]
+    return [
+        number
+        for number, (datasets, tables, methods) in FIGURES.items()
+        if any(run["method"] in methods for run in runs(configured(datasets, tables)))
+    ]
 
 
 def scale():

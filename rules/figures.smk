@@ -1,6 +1,6 @@
 """Figures 1 to 7, those of the supplement, and table 1 in two readings, each from the tidy tables of the data sets that it shows and from nothing else."""
 
-for number, (datasets, tables) in FIGURES.items():
+for number, (datasets, tables, _) in FIGURES.items():
 
     rule:
         name:
