@@ -6,7 +6,7 @@
 # make lint    ruff, snakefmt, snakemake --lint
 PYTHON ?= python3
 BIN := .venv/bin
-PARTS ?= mnist cifar10 cnn
+PARTS ?= mnist cifar10 cnn cnn-short
 
 .PHONY: quick test test-slurm bench reference lint environment
 

@@ -109,7 +109,7 @@ def test_a_method_that_is_not_followed_is_measured_at_its_last_checkpoint_only(t
     assert len(linear) == 5
 
 
-@pytest.mark.parametrize("part", ["mnist", "cifar10", "cnn"])
+@pytest.mark.parametrize("part", ["mnist", "cifar10", "cnn", "cnn-short"])
 def test_each_part_of_the_reference_keeps_to_its_own_folders(part, tmp_path):
     project = copy_project(tmp_path)
     plan = snakemake(project, "-n", "--summary", "--configfile", f"profiles/reference/{part}.yaml", "--", "reference")
