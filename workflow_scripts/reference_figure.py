@@ -6,6 +6,7 @@ from lib import plots
 from lib.plots import METHOD_COLOURS, METHODS, MODELS, NOTE_COLOUR, OFFICIAL
 
 THIN = {"linewidth": 0.7, "linestyle": ":", "marker": None}  # test points
+LEAST_SPAN = 0.2  # of an axis of average margins: what changes less looks flat
 
 
 def main(summaries, output):
@@ -35,6 +36,9 @@ def draw(runs):
                 look = THIN if split == "test" else {}
                 plots.line(ax, run, measure, color=METHOD_COLOURS[method], label=f"{method} {split}", **look)
             plots.log_epochs(ax)
+        low, high = column[1].get_ylim()
+        missing = max(0, LEAST_SPAN - (high - low))
+        column[1].set_ylim(low - missing / 2, high + missing / 2)
     axes[0, 0].set_ylabel("minimum margin")
     axes[1, 0].set_ylabel("average margin")
     figure.align_ylabels(axes[:, 0])
