@@ -85,11 +85,18 @@ def test_the_committed_table_is_the_join_of_the_committed_parts():
     assert sum(path.stat().st_size for path in COMMITTED.rglob("*")) < 15e6
 
 
-def test_the_readme_shows_the_committed_rows():
+def test_the_readme_shows_the_committed_rows_of_the_papers_epochs():
     readme = (ROOT / "README.md").read_text()
     committed = pd.read_csv(COMMITTED / "table1.csv", dtype={"column": str})
-    mlp = committed[(committed["dataset"] == "mnist") & (committed["model"] == "mlp")]
-    for method, cells in mlp.groupby("method"):
+    whole = committed[(committed["dataset"] == "mnist") & (committed["epochs_trained"] == 200)]
+    assert {("mlp", "amr"), ("cnn", "std")} <= set(zip(whole["model"], whole["method"], strict=True))
+    for network, cells in whole.groupby(["model", "method"]):
         ours, published = (cells[name].map("{:.2f}".format) for name in ("value", "published"))
         pairs = " | ".join(f"{a} / {b}" for a, b in zip(ours, published, strict=True))
-        assert f"| {pairs} |" in readme, method
+        assert f"| {pairs} |" in readme, network
+
+
+def test_the_readme_shows_what_attacks_without_a_floor_leave_of_the_cnn():
+    strong = pd.read_csv(COMMITTED / "cnn" / "table1_strong.csv", dtype={"column": str}).dropna(subset=["value"])
+    cells = strong[strong["column"].isin(["clean", "0.5", "1.0", "1.5", "2.0"])]["value"].map("{:.2f}".format)
+    assert len(cells) == 5 and f"| {' | '.join(cells)} |" in (ROOT / "README.md").read_text()
