@@ -10,6 +10,7 @@ Networks that a table does not hold are left out; where it holds none, all panel
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from . import plots
 from .plots import METHODS, MODELS
@@ -58,6 +59,7 @@ def figureS2(attacks, about):
     radii = {name: sorted(plots.select(attacked, dataset=name)["eps"].unique()) for name in DATASETS}
     colours = plots.epoch_colours(max(map(len, radii.values()), default=0))
     for i, (dataset, model) in enumerate(shown):
+        ran = [method for method in METHODS if len(plots.select(attacks, dataset=dataset, model=model, method=method))]
         for j, method in enumerate(METHODS):
             ax = axes[i, j]
             ax.set_title(f"({LETTERS[3 * i + j]}) {plots.title(about, dataset, model)}, {METHODS[method]}")
@@ -70,7 +72,7 @@ def figureS2(attacks, about):
                 standing = _standing(plots.select(runs, eps=eps), last)
                 plots.line(ax, standing, "robust", over="step", color=colour, label=eps)
             ax.set(xlim=(1, last), ylim=(0, 103))
-            ax.tick_params(labelleft=j == 0)
+            ax.tick_params(labelleft=method == ran[0])
             plots.log_epochs(ax)
         axes[i, 0].set_ylabel("robust accuracy (%)")
     for ax in axes[-1]:
@@ -136,6 +138,7 @@ def figureS4(brackets, about):
         failed = failed.groupby(["method", "seed", "epoch"], as_index=False)["failed"].mean()
         for method, of_method in failed.groupby("method"):
             plots.line(right, of_method, "failed", color=plots.METHOD_COLOURS[method], label=method)
+        right.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         right.set_ylim(0, max(1.0, 1.05 * failed["failed"].max()))
         left.set_ylabel("estimated |margin|")
         right.set_ylabel("points (%)")

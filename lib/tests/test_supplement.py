@@ -63,6 +63,18 @@ def test_a_method_that_was_not_run_keeps_its_panel(tables):
     assert words(without).count("not run") == 2 and len(without.axes) == 12
 
 
+def test_without_the_first_method_the_next_one_has_the_numbers(tables):
+    figure = draw("S2", tables, attacks=tables["attacks"].query("model == 'mlp' and method != 'std'"))
+    figure.draw_without_rendering()
+    numbered = [any(t.label1.get_visible() for t in ax.yaxis.get_major_ticks()) for ax in figure.axes]
+    assert numbered == [False, True, False] * 2
+
+
+def test_a_single_checkpoint_has_a_whole_number_for_an_epoch(tables):
+    figure = draw("S4", tables, brackets=tables["brackets"].query("epoch == epoch.max() and model == 'mlp'"))
+    assert all(tick == round(tick) for tick in figure.axes[1].get_xticks())
+
+
 @pytest.mark.parametrize("number", ARGUMENTS)
 def test_titles_do_not_overlap_and_nothing_is_clipped(tables, number):
     figure = draw(number, tables)
