@@ -144,7 +144,8 @@ def figureS4(brackets, about):
         right.set_ylabel("points (%)")
     axes[-1, 0].set_xlabel("distance of the attack ($L_2$, pixels in [0, 1])")
     axes[-1, 1].set_xlabel("epoch")
-    dots = [(METHODS[m], {"color": plots.METHOD_COLOURS[m], "marker": "o", "linestyle": "-"}) for m in METHODS]
+    methods = [method for method in METHODS if method in set(brackets["method"])]
+    dots = [(METHODS[m], {"color": plots.METHOD_COLOURS[m], "marker": "o", "linestyle": "-"}) for m in methods]
     plots.key(figure, *dots, ("equal", EDGE))
     plots.footnote(figure, about, [dataset for dataset, _ in shown])
     return figure

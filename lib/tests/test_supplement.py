@@ -75,6 +75,11 @@ def test_a_single_checkpoint_has_a_whole_number_for_an_epoch(tables):
     assert all(tick == round(tick) for tick in figure.axes[1].get_xticks())
 
 
+def test_the_key_names_the_methods_that_were_run(tables):
+    figure = draw("S4", tables, brackets=tables["brackets"].query("method != 'std'"))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["LCR", "AMR", "equal"]
+
+
 @pytest.mark.parametrize("number", ARGUMENTS)
 def test_titles_do_not_overlap_and_nothing_is_clipped(tables, number):
     figure = draw(number, tables)
