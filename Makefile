@@ -6,7 +6,7 @@
 # make lint    ruff, snakefmt, snakemake --lint
 PYTHON ?= python3
 BIN := .venv/bin
-PARTS ?= mnist cifar10 cnn cnn-short
+PARTS ?= mnist cifar10 cnn cnn-short cifar10-mlp cifar10-mlp-short cifar10-cnn-short
 
 .PHONY: quick test test-slurm bench reference lint environment
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.workflow import copy_project, planned, snakemake
+from tests.workflow import ROOT, copy_project, planned, snakemake
 
 PAPER = {
     *(("mnist01", "lr", "std"),),
@@ -17,6 +17,7 @@ PAPER = {
     ),
 }
 MEASURED = {"bracket": 12, "attack_strong": 12, "masking": 4, "convergence": 4}
+PARTS = sorted(path.stem for path in (ROOT / "profiles/reference").glob("*.yaml") if path.stem != "config")
 CHECKPOINTS = {1, 10, 20, 30, 40, 50, 80, 120, 160, 200}
 
 
@@ -109,7 +110,12 @@ def test_a_method_that_is_not_followed_is_measured_at_its_last_checkpoint_only(t
     assert len(linear) == 5
 
 
-@pytest.mark.parametrize("part", ["mnist", "cifar10", "cnn", "cnn-short"])
+def test_make_reference_runs_every_part():
+    parts = re.search(r"^PARTS \?= (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+    assert sorted(parts.split()) == PARTS
+
+
+@pytest.mark.parametrize("part", PARTS)
 def test_each_part_of_the_reference_keeps_to_its_own_folders(part, tmp_path):
     project = copy_project(tmp_path)
     plan = snakemake(project, "-n", "--summary", "--configfile", f"profiles/reference/{part}.yaml", "--", "reference")
