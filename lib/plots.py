@@ -151,7 +151,7 @@ def line(ax, runs, column, over="epoch", **line_style):
 
 def _whole_epochs():
     locator = AutoLocator()
-    locator.set_params(integer=True)
+    locator.set_params(integer=True, min_n_ticks=1)  # a single epoch too
     return locator
 
 

@@ -10,7 +10,6 @@ Networks that a table does not hold are left out; where it holds none, all panel
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
 
 from . import plots
 from .plots import METHODS, MODELS
@@ -138,7 +137,6 @@ def figureS4(brackets, about):
         failed = failed.groupby(["method", "seed", "epoch"], as_index=False)["failed"].mean()
         for method, of_method in failed.groupby("method"):
             plots.line(right, of_method, "failed", color=plots.METHOD_COLOURS[method], label=method)
-        right.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         right.set_ylim(0, max(1.0, 1.05 * failed["failed"].max()))
         left.set_ylabel("estimated |margin|")
         right.set_ylabel("points (%)")
