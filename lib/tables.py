@@ -106,7 +106,7 @@ def caption(table, about):
 
 def heading(column):
     """Return what stands over a column of Table 1."""
-    named = {"clean": "Clean", "average_margin": "Avg margin", "masked": "Masked"}
+    named = {"clean": "Clean", "average_margin": "Avg margin", "average_distance": "Avg distance", "masked": "Masked"}
     return named.get(column, f"ε = {column}")
 
 

@@ -87,6 +87,10 @@ rule reference_table:
             "reference_results/{part}/table1.csv",
             part=sorted(glob_wildcards("reference_results/{part,[^/]+}/table1.csv").part),
         ),
+        margins=expand(
+            "reference_results/{part}/margins.csv.gz",
+            part=sorted(glob_wildcards("reference_results/{part,[^/]+}/table1.csv").part),
+        ),
         code=sources("plots", "tables"),
         published=project_file("lib/published.csv"),
     output:

@@ -128,7 +128,7 @@ def test_the_reference_folder_says_at_which_settings_each_line_was_run(project):
     }
     snakemake(project, *TINY, "--", "reference_table", "reference_figure")
     joined = pd.read_csv(folder.parent / "table1.csv")
-    assert joined.value.notna().sum() == 3 * 4 + 4 and set(joined.part.dropna()) == {"tiny"}
+    assert joined.value.notna().sum() == 3 * 5 + 5 and set(joined.part.dropna()) == {"tiny"}
     assert (folder.parent / "margins.png").stat().st_size > 10000
 
 
