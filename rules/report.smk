@@ -116,6 +116,10 @@ rule reference_figure:
             "reference_results/{part}/margin_summary.csv",
             part=sorted(glob_wildcards("reference_results/{part,[^/]+}/margin_summary.csv").part),
         ),
+        margins=expand(
+            "reference_results/{part}/margins.csv.gz",
+            part=sorted(glob_wildcards("reference_results/{part,[^/]+}/margin_summary.csv").part),
+        ),
         code=sources("plots"),
     output:
         "reference_results/margins.png",

@@ -5,18 +5,31 @@ import pandas as pd
 from lib import plots
 from lib.plots import METHOD_COLOURS, METHODS, MODELS, NOTE_COLOUR, OFFICIAL
 
+RUN = ["dataset", "data", "model", "method", "seed", "epoch", "split"]
 THIN = {"linewidth": 0.7, "linestyle": ":", "marker": None}  # test points
-LEAST_SPAN = 0.2  # of an axis of average margins: what changes less looks flat
+LEAST_SPAN = 0.2  # of an axis of averages: what changes less looks flat
 
 
-def main(summaries, output):
-    """Draw the CSV files `summaries`: one column of panels a network, minimum margin above average margin."""
-    runs = pd.concat(map(pd.read_csv, summaries), ignore_index=True)
-    plots.save(draw(runs[runs["method"].isin(["std", "amr"])]), output)
+def main(summaries, margins, output):
+    """Draw the CSV files `summaries` and `margins`: a column of panels a network, of its minimum margin, its average
+    margin, and its average distance, that of the margins without their signs."""
+    runs, distances = (
+        table[table["method"].isin(["std", "amr"])]
+        for table in (
+            pd.concat(map(pd.read_csv, summaries), ignore_index=True),
+            pd.concat(map(average_distances, margins), ignore_index=True),
+        )
+    )
+    plots.save(draw(runs, distances), output)
+
+
+def average_distances(path):
+    margins = pd.read_csv(path)
+    return margins.assign(distance=margins["margin"].abs()).groupby(RUN, as_index=False)["distance"].mean()
 
 
 @plots.style()
-def draw(runs):
+def draw(runs, distances):
     """Return the figure of the networks of `runs` whose margins were followed; dots are checkpoints."""
     titles = dict(zip(runs["dataset"], runs["data"], strict=True))
     followed = [
@@ -25,22 +38,25 @@ def draw(runs):
         for model in MODELS
         if plots.select(runs, dataset=dataset, model=model)["epoch"].nunique() > 1
     ]
-    figure = plots.new_figure(height=3.4)
-    axes = figure.subplots(2, len(followed), sharex="col", squeeze=False)
+    rows = {"minimum": (runs, "minimum margin"), "average": (runs, "average margin")}
+    rows["distance"] = (distances, "average distance")
+    figure = plots.new_figure(height=4.6)
+    axes = figure.subplots(len(rows), len(followed), sharex="col", squeeze=False)
     for column, (dataset, model) in zip(axes.T, followed, strict=True):
-        column[0].set_title(f"{titles[dataset]}\n{MODELS[model]}")
-        column[1].set_xlabel("epoch")
-        network = plots.select(runs, dataset=dataset, model=model)
-        for ax, measure in zip(column, ["minimum", "average"], strict=True):
+        column[0].set_title(f"{titles[dataset]} {MODELS[model]}".replace(" ", "\n", 1))
+        column[-1].set_xlabel("epoch")
+        for ax, (measure, (table, _)) in zip(column, rows.items(), strict=True):
+            network = plots.select(table, dataset=dataset, model=model)
             for (method, split), run in network.groupby(["method", "split"]):
                 look = THIN if split == "test" else {}
                 plots.line(ax, run, measure, color=METHOD_COLOURS[method], label=f"{method} {split}", **look)
             plots.log_epochs(ax)
-        low, high = column[1].get_ylim()
-        missing = max(0, LEAST_SPAN - (high - low))
-        column[1].set_ylim(low - missing / 2, high + missing / 2)
-    axes[0, 0].set_ylabel("minimum margin")
-    axes[1, 0].set_ylabel("average margin")
+        for ax in column[1:]:
+            low, high = ax.get_ylim()
+            missing = max(0, LEAST_SPAN - (high - low))
+            ax.set_ylim(low - missing / 2, high + missing / 2)
+    for ax, (_, label) in zip(axes[:, 0], rows.values(), strict=True):
+        ax.set_ylabel(label)
     figure.align_ylabels(axes[:, 0])
     colours = [(METHODS[method], {"color": METHOD_COLOURS[method]}) for method in ("std", "amr")]
     plots.key(figure, *colours, ("test points", {"color": NOTE_COLOUR, **THIN}))
@@ -51,4 +67,4 @@ if __name__ == "__main__":
     from lib.job import log_to
 
     log_to(snakemake.log[0])
-    main(snakemake.input.summaries, snakemake.output[0])
+    main(snakemake.input.summaries, snakemake.input.margins, snakemake.output[0])
