@@ -5,7 +5,7 @@ import pytest
 
 from lib import tables
 from tests.workflow import ROOT
-from workflow_scripts import reference_table
+from workflow_scripts import reference_figure, reference_table
 
 COMMITTED = ROOT / "reference_results"
 PUBLISHED = tables.published().set_index(["dataset", "model", "method", "column"])["value"].sort_index()
@@ -123,3 +123,15 @@ def test_the_docs_tell_the_first_and_last_average_distance_of_the_committed_marg
     row = f"| CIFAR-10, {name}, {method.upper().replace('STD', 'Std')}, {of_epoch.index.max():,} epochs "
     row += f"| {of_epoch.iloc[0]:.3f} | {of_epoch.iloc[-1]:.3f} |"
     assert row in (ROOT / "docs/fidelity.md").read_text()
+
+
+def test_the_figure_has_margins_with_their_signs_and_distances_without(tmp_path):
+    run = {"dataset": "mnist", "data": "MNIST", "model": "mlp", "method": "std", "seed": 0, "split": "test"}
+    margins = pd.DataFrame([run | {"epoch": epoch, "margin": m} for epoch, m in [(1, 3), (1, -1), (9, 2), (9, -1)]])
+    margins.to_csv(tmp_path / "margins.csv.gz", index=False)
+    distances = reference_figure.average_distances(tmp_path / "margins.csv.gz")
+    summary = pd.DataFrame([run | {"epoch": e, "minimum": -1, "average": a} for e, a in [(1, 1.0), (9, 0.5)]])
+    axes = reference_figure.draw(summary, distances).axes
+    drawn = [list(ax.lines[0].get_ydata()) for ax in axes]
+    assert drawn == [[-1, -1], [1.0, 0.5], [2.0, 1.5]]
+    assert [ax.get_ylabel() for ax in axes] == ["minimum margin", "average margin", "average distance"]
