@@ -109,7 +109,7 @@ def test_the_reference_folder_says_at_which_settings_each_line_was_run(project):
     folder = project / "reference_results/tiny"
     curves, margins, attacks, strong, table1 = (
         pd.read_csv(folder / name)
-        for name in ("curves.csv", "margins.csv.gz", "attacks.csv", "strong.csv", "table1.csv")
+        for name in ("curves.csv", "margins.csv.gz", "attacks.csv", "strong.csv.gz", "table1.csv")
     )
     assert (curves.epochs_trained == curves.model.map({"lr": 4, "mlp": 2, "cnn": 1})).all()
     assert (curves.orthogonality == curves.method.map({"std": "none", "amr": "penalty"})).all()

@@ -14,6 +14,7 @@ from workflow_scripts.reproduction import benchmarked
 PACKAGES = ["torch", "torchvision", "numpy", "pandas", "scikit-learn", "snakemake"]
 ATTACKED = ["attacks", "strong", "masking", "table1", "table1_strong"]
 WHOLE_TEST_SET = 10000
+PACKED = ["margins", "strong"]  # the largest: a line for each point and checkpoint, or image and radius
 GZIP = {"method": "gzip", "mtime": 0}  # the same table gives the same bytes
 SAMPLED = ["margins", "margin_summary", "brackets", "table1", "table1_strong"]
 
@@ -21,8 +22,8 @@ SAMPLED = ["margins", "margin_summary", "brackets", "table1", "table1_strong"]
 def main(tables, pages, about, *, runs, provenance, settings, commit, logs):
     """Write to the folder of `about` (a json path) the CSV files `tables` with their settings, and copies of `pages`.
 
-    The largest table, margins, is packed: margins.csv.gz. runs, provenance: the json files of the training runs and of
-    the data; logs: folder of the jobs' benchmark files.
+    The largest tables are packed: margins.csv.gz. runs, provenance: json files of the training runs and of the data;
+    logs: folder of the jobs' benchmark files.
     """
     folder = Path(about).parent
     datasets = [json.loads(Path(path).read_text(encoding="utf-8")) for path in provenance]
@@ -30,7 +31,7 @@ def main(tables, pages, about, *, runs, provenance, settings, commit, logs):
     for path in map(Path, tables):
         table = with_settings(pd.read_csv(path, dtype={"column": str}), path.stem, settings)
         table["data"] = table["dataset"].map(titles)
-        packed = path.stem == "margins"  # a line a point and checkpoint: plain it would be larger than all the rest
+        packed = path.stem in PACKED
         with whole_file(folder / (path.name + ".gz" * packed)) as partial:
             table.to_csv(partial, index=False, float_format="%.6g", compression=GZIP if packed else None)
     for path in map(Path, pages):
