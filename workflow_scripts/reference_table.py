@@ -20,9 +20,9 @@ CAPTION = (
     "Clean and robust accuracy in %, average margin of the test points as L2 distance with pixels in [0, 1]: ours, "
     "those of Wu and Yu (2019), and the difference; with the epochs of training, the samples behind each margin, the "
     "attacked test images and the steps of the attack. Average distance: that of the same margins without their signs "
-    "(a misclassified point has a negative one), beside the published average margin once more: docs/fidelity.md. What "
-    "was not run would take too long on the machines at hand: benchmarks/results/table.md has the hours. The last "
-    "published row is not legible in our copy of the paper."
+    "(a misclassified point has a negative one), beside the published average margin once more: docs/fidelity.md. "
+    "Settings below the published ones, and networks not run: more would take too long on the machines at hand, "
+    "benchmarks/results/table.md has the hours. The last published row is not legible in our copy of the paper."
 )
 
 
