@@ -82,6 +82,24 @@ def table1(attacks, summary, about):
     return table.fillna({"seeds": 0, "points": 0}).astype({"seeds": int, "points": int})
 
 
+def at_the_end(averages):
+    """Return the rows of `averages` that are of test points and of the last epoch of their run.
+
+    averages: dataset, model, method, seed, epoch, split and more
+    """
+    test = averages[averages["split"] == "test"]
+    return test[test["epoch"] == test.groupby([*RUN, "seed"])["epoch"].transform("max")]
+
+
+def average_distances(margins):
+    """Return the average of the margins without their signs (L2): dataset, model, method, seed, epoch, split, distance.
+
+    margins: dataset, model, method, seed, epoch, split, margin
+    """
+    sizes = margins.assign(distance=margins["margin"].abs())
+    return sizes.groupby([*RUN, "seed", "epoch", "split"], as_index=False)["distance"].mean()
+
+
 def caption(table, about):
     """Return what Table 1 shows, in plain words: its units, how many images, where data or scale differ."""
     sizes = table.groupby(["column", "dataset"], sort=False)["points"].max()
@@ -175,9 +193,7 @@ def _accuracies(attacks):
 
 def _average_margins(summary):
     """Average margin of the test points at the last epoch of each run, in the columns of `_accuracies`."""
-    test = summary[summary["split"] == "test"]
-    last = test[test["epoch"] == test.groupby([*RUN, "seed"])["epoch"].transform("max")]
-    named = last.rename(columns={"average": "value"}).assign(column="average_margin")
+    named = at_the_end(summary).rename(columns={"average": "value"}).assign(column="average_margin")
     return named[[*RUN, "seed", "column", "value", "points"]]
 
 

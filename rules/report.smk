@@ -81,16 +81,16 @@ rule reference:
         "../workflow_scripts/reference.py"
 
 
+def gathered(name, beside=None):
+    """The files of that name in the parts of reference_results that hold it, or one called `beside`."""
+    found = glob_wildcards("reference_results/{part,[^/]+}/" + (beside or name)).part
+    return expand("reference_results/{part}/" + name, part=sorted(found))
+
+
 rule reference_table:
     input:
-        parts=expand(
-            "reference_results/{part}/table1.csv",
-            part=sorted(glob_wildcards("reference_results/{part,[^/]+}/table1.csv").part),
-        ),
-        margins=expand(
-            "reference_results/{part}/margins.csv.gz",
-            part=sorted(glob_wildcards("reference_results/{part,[^/]+}/table1.csv").part),
-        ),
+        parts=gathered("table1.csv"),
+        margins=gathered("margins.csv.gz", beside="table1.csv"),
         code=sources("plots", "tables"),
         published=project_file("lib/published.csv"),
     output:
@@ -112,15 +112,9 @@ rule reference_table:
 
 rule reference_figure:
     input:
-        summaries=expand(
-            "reference_results/{part}/margin_summary.csv",
-            part=sorted(glob_wildcards("reference_results/{part,[^/]+}/margin_summary.csv").part),
-        ),
-        margins=expand(
-            "reference_results/{part}/margins.csv.gz",
-            part=sorted(glob_wildcards("reference_results/{part,[^/]+}/margin_summary.csv").part),
-        ),
-        code=sources("plots"),
+        summaries=gathered("margin_summary.csv"),
+        margins=gathered("margins.csv.gz", beside="margin_summary.csv"),
+        code=sources("plots", "tables"),
     output:
         "reference_results/margins.png",
     log:

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from lib import tables
+from lib.plots import METHODS
 from tests.workflow import ROOT
 from workflow_scripts import reference_figure, reference_table
 
@@ -25,7 +26,7 @@ def part(folder, networks, **settings):
     table = table.assign(**settings, spread=None, data="MNIST")
     averages = table[table["column"] == "average_margin"].rename(columns={"value": "margin"})
     margins = [
-        averages.assign(split=split, epoch=epoch, margin=averages["margin"] * factor)
+        averages.assign(seed=0, split=split, epoch=epoch, margin=averages["margin"] * factor)
         for split, epoch, factor in [("test", 9, 1), ("test", 9, 1), ("test", 9, -1), ("test", 1, 7), ("train", 9, 5)]
     ]
     left_out = [network not in networks for network in zip(table["model"], table["method"], strict=True)]
@@ -120,16 +121,15 @@ def test_the_docs_tell_the_first_and_last_average_distance_of_the_committed_marg
     margins = pd.read_csv(COMMITTED / part / "margins.csv.gz").query(f"split == 'test' and method == '{method}'")
     of_epoch = margins["margin"].abs().groupby(margins["epoch"]).mean()
     name = {"lr": "logistic regression", "mlp": "MLP"}[model]
-    row = f"| CIFAR-10, {name}, {method.upper().replace('STD', 'Std')}, {of_epoch.index.max():,} epochs "
+    row = f"| CIFAR-10, {name}, {METHODS[method]}, {of_epoch.index.max():,} epochs "
     row += f"| {of_epoch.iloc[0]:.3f} | {of_epoch.iloc[-1]:.3f} |"
     assert row in (ROOT / "docs/fidelity.md").read_text()
 
 
-def test_the_figure_has_margins_with_their_signs_and_distances_without(tmp_path):
+def test_the_figure_has_margins_with_their_signs_and_distances_without():
     run = {"dataset": "mnist", "data": "MNIST", "model": "mlp", "method": "std", "seed": 0, "split": "test"}
     margins = pd.DataFrame([run | {"epoch": epoch, "margin": m} for epoch, m in [(1, 3), (1, -1), (9, 2), (9, -1)]])
-    margins.to_csv(tmp_path / "margins.csv.gz", index=False)
-    distances = reference_figure.average_distances(tmp_path / "margins.csv.gz")
+    distances = tables.average_distances(margins)
     summary = pd.DataFrame([run | {"epoch": e, "minimum": -1, "average": a} for e, a in [(1, 1.0), (9, 0.5)]])
     axes = reference_figure.draw(summary, distances).axes
     drawn = [list(ax.lines[0].get_ydata()) for ax in axes]

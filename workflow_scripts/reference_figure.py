@@ -2,10 +2,9 @@
 
 import pandas as pd
 
-from lib import plots
+from lib import plots, tables
 from lib.plots import METHOD_COLOURS, METHODS, MODELS, NOTE_COLOUR, OFFICIAL
 
-RUN = ["dataset", "data", "model", "method", "seed", "epoch", "split"]
 THIN = {"linewidth": 0.7, "linestyle": ":", "marker": None}  # test points
 LEAST_SPAN = 0.2  # of an axis of averages: what changes less looks flat
 
@@ -13,24 +12,14 @@ LEAST_SPAN = 0.2  # of an axis of averages: what changes less looks flat
 def main(summaries, margins, output):
     """Draw the CSV files `summaries` and `margins`: a column of panels a network, of its minimum margin, its average
     margin, and its average distance, that of the margins without their signs."""
-    runs, distances = (
-        table[table["method"].isin(["std", "amr"])]
-        for table in (
-            pd.concat(map(pd.read_csv, summaries), ignore_index=True),
-            pd.concat(map(average_distances, margins), ignore_index=True),
-        )
-    )
-    plots.save(draw(runs, distances), output)
-
-
-def average_distances(path):
-    margins = pd.read_csv(path)
-    return margins.assign(distance=margins["margin"].abs()).groupby(RUN, as_index=False)["distance"].mean()
+    runs, points = (pd.concat(map(pd.read_csv, paths), ignore_index=True) for paths in (summaries, margins))
+    plots.save(draw(runs, tables.average_distances(points)), output)
 
 
 @plots.style()
 def draw(runs, distances):
     """Return the figure of the networks of `runs` whose margins were followed; dots are checkpoints."""
+    runs, distances = (plots.select(table, method=["std", "amr"]) for table in (runs, distances))
     titles = dict(zip(runs["dataset"], runs["data"], strict=True))
     followed = [
         (dataset, model)

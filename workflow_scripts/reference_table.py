@@ -44,9 +44,8 @@ def read(folder):
     """A part's table 1 without the networks that it left out, with a cell for the average distance of each."""
     table = pd.read_csv(folder / "table1.csv", dtype={"column": str})
     table = table[table["epochs_trained"].notna()].assign(part=folder.name)
-    margins = pd.read_csv(folder / "margins.csv.gz").query("split == 'test'")
-    last = margins[margins["epoch"] == margins.groupby(tables.RUN)["epoch"].transform("max")]
-    distances = last.assign(value=last["margin"].abs()).groupby(tables.RUN, as_index=False)["value"].mean()
+    distances = tables.at_the_end(tables.average_distances(pd.read_csv(folder / "margins.csv.gz")))
+    distances = distances.groupby(tables.RUN)["distance"].mean().rename("value").reset_index()
     cells = table[table["column"] == "average_margin"].drop(columns=["value", "spread"])
     return pd.concat([table, cells.assign(column="average_distance").merge(distances, on=tables.RUN)])
 
