@@ -121,6 +121,12 @@ def parts(wildcards):
     return at_checkpoints + {"margin_summary": every_epoch, "brackets": alone}.get(table, [])
 
 
+def gathered(name, beside=None):
+    """The files of that name in the parts of reference_results that hold it, or one called `beside`."""
+    found = glob_wildcards(f"reference_results/{{part,[^/]+}}/{beside or name}").part
+    return expand(f"reference_results/{{part}}/{name}", part=sorted(found))
+
+
 STD, EVERY = ["std"], ["std", "lcr", "amr"]
 FIGURES = {  # number: data sets, tables, methods of which one is needed for it to show anything
     "1": (["mnist01"], ["margins", "margin_summary"], STD),

@@ -81,12 +81,6 @@ rule reference:
         "../workflow_scripts/reference.py"
 
 
-def gathered(name, beside=None):
-    """The files of that name in the parts of reference_results that hold it, or one called `beside`."""
-    found = glob_wildcards("reference_results/{part,[^/]+}/" + (beside or name)).part
-    return expand("reference_results/{part}/" + name, part=sorted(found))
-
-
 rule reference_table:
     input:
         parts=gathered("table1.csv"),
