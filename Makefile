@@ -28,7 +28,6 @@ bench: environment
 reference: environment
 	for part in $(PARTS); do $(BIN)/snakemake --workflow-profile profiles/reference \
 		--configfile profiles/reference/$$part.yaml -- reference || exit; done
-	$(BIN)/snakemake --cores 1 -- reference_table reference_figure
 
 lint: environment
 	$(BIN)/ruff check .

@@ -17,7 +17,7 @@ if mistake := first_mistake(config):
 validate(config, "config.schema.yaml")
 
 
-report: "report/workflow.rst"
+report: "report/captions/workflow.rst"
 
 
 pathvars:
@@ -28,12 +28,7 @@ include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/margins.smk"
-include: "rules/svm.smk"
 include: "rules/attack.smk"
-include: "rules/bracket.smk"
-include: "rules/strong.smk"
-include: "rules/masking.smk"
-include: "rules/convergence.smk"
 include: "rules/combine.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
@@ -45,4 +40,4 @@ rule all:
         expand("paper_figures/fig{n}.pdf", n=drawn()),
         ["paper_figures/table1.tex", "paper_figures/table1_strong.tex"] if attacked() else [],
         "paper_figures/reproduction.html",
-        expand("<results>/{table}.csv", table=[table for table in TABLES if held_by(table, config["runs"])]),
+        expand("<results>/{table}.csv", table=[table for table in TABLES if runs_in_table(table, config["runs"])]),

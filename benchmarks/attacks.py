@@ -12,10 +12,11 @@ from torch.nn.functional import cross_entropy
 
 from lib import attacks
 from lib.attacks import HELD, breaking_steps
-from lib.data import load, to_float
+from lib.data.arrays import to_float
+from lib.data.sources import load
 from lib.models import SHAPES, build
-from lib.plots import MODELS, OFFICIAL
 from lib.training import train
+from report.results import MODELS, OFFICIAL
 
 from .timing import OURS, measure, not_installed, peer, rates, row
 

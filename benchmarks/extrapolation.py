@@ -1,6 +1,6 @@
 """Hours of the paper's full run on this machine: the work that config.yaml asks for over the measured rates."""
 
-from lib.plots import MODELS, OFFICIAL
+from report.results import MODELS, OFFICIAL
 
 from .timing import row
 

@@ -14,7 +14,7 @@ from lib.backward import layers_of
 from lib.gradients import cross_lipschitz
 from lib.margins import uniform_ball
 from lib.models import SHAPES, build
-from lib.plots import MODELS, OFFICIAL
+from report.results import MODELS, OFFICIAL
 
 from .timing import OURS, fastest, measure, not_installed, peer, rates
 

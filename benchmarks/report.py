@@ -2,8 +2,9 @@
 
 import csv
 
-from lib.job import whole_file
-from lib.plots import NOTE_COLOUR, SPLIT_COLOURS, new_figure, save, style
+from report.plots import NOTE_COLOUR, SPLIT_COLOURS, new_figure, style
+from workflow_scripts.common.drawing import save
+from workflow_scripts.common.files import whole_file
 
 from .timing import COLUMNS, OURS
 

@@ -7,10 +7,10 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 
-from lib.data import load
+from lib.data.sources import load
 from lib.models import CLASSES, SHAPES, build
-from lib.plots import MODELS, OFFICIAL
 from lib.training import train
+from report.results import MODELS, OFFICIAL
 
 from .timing import OURS, measure, rates
 

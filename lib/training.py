@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from .data import to_float
+from .data.arrays import to_float
 from .objectives import add_penalty_gradient, batch_loss, retract
 
 ERROR_BATCH = 1000  # images at once where only predictions are wanted

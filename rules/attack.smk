@@ -1,17 +1,20 @@
-"""PGD on the last checkpoint of every network of table 1."""
+"""What attacks find on the last checkpoint of every network of table 1."""
 
 
 rule attack:
+    """Attack one network by PGD at every eps of table 1."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
         points="<results>/points/{dataset}/attack.npz",
-        code=sources("checkpoints", "data", "models", "gradients", "backward", "checks", "attacks"),
+        code=sources("attack"),
     output:
-        "<results>/attack/{dataset}/{model}/{method}/seed{seed}.csv",
+        table="<results>/attack/{dataset}/{model}/{method}/seed{seed}.csv",
     log:
         "<logs>/attack/{dataset}/{model}/{method}/seed{seed}.log",
     benchmark:
         "<logs>/attack/{dataset}/{model}/{method}/seed{seed}.tsv"
+    wildcard_constraints:
+        model="|".join(NETWORKS),
     conda:
         "../envs/main.yaml"
     threads: config["threads"]
@@ -29,3 +32,73 @@ rule attack:
         "Attack {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."
     script:
         "../workflow_scripts/attack.py"
+
+
+rule attack_strong:
+    """Attack one network in three ways at every eps of table 1, none with a floor under its gradients."""
+    input:
+        checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
+        points="<results>/points/{dataset}/attack.npz",
+        code=sources("attack_strong"),
+    output:
+        table="<results>/strong/{dataset}/{model}/{method}/seed{seed}.csv",
+    log:
+        "<logs>/strong/{dataset}/{model}/{method}/seed{seed}.log",
+    benchmark:
+        "<logs>/strong/{dataset}/{model}/{method}/seed{seed}.tsv"
+    wildcard_constraints:
+        model="|".join(NETWORKS),
+    conda:
+        "../envs/main.yaml"
+    threads: config["threads"]
+    resources:
+        gpu=GPU,
+        mem_mb=2000,
+    params:
+        epoch=lambda wildcards: config["checkpoints"][wildcards.model][-1],
+        eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset],
+        settings={
+            "step": config["attack"]["step"],
+            "iterations": config["strong"]["iterations"],
+            "steps": config["bracket"]["steps"],
+        },
+        device=config["device"],
+    message:
+        "Attack {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}, in three ways."
+    script:
+        "../workflow_scripts/attack_strong.py"
+
+
+rule masking:
+    """Attack one network, made more and more confident, under several floors."""
+    input:
+        checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
+        points="<results>/points/{dataset}/attack.npz",
+        code=sources("masking"),
+    output:
+        table="<results>/masking/{dataset}/{model}/{method}/seed{seed}.csv",
+    log:
+        "<logs>/masking/{dataset}/{model}/{method}/seed{seed}.log",
+    benchmark:
+        "<logs>/masking/{dataset}/{model}/{method}/seed{seed}.tsv"
+    wildcard_constraints:
+        model="|".join(NETWORKS),
+    conda:
+        "../envs/main.yaml"
+    threads: config["threads"]
+    resources:
+        gpu=GPU,
+        mem_mb=2000,
+    params:
+        epoch=lambda wildcards: config["checkpoints"][wildcards.model][-1],
+        eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset][-1],
+        pgd={key: config["attack"][key] for key in ("step", "iterations")},
+        subset=config["masking"]["points"],
+        floors=config["masking"]["floors"],
+        factors=config["masking"]["factors"],
+        points_seed=config["points"]["seed"],
+        device=config["device"],
+    message:
+        "Mask the gradients of {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."
+    script:
+        "../workflow_scripts/masking.py"

@@ -2,10 +2,12 @@
 
 
 rule combine:
+    """Make one tidy table of all runs on a data set."""
     input:
         parts=parts,
+        code=sources("combine"),
     output:
-        "<results>/combined/{dataset}/{table}.csv",
+        combined="<results>/combined/{dataset}/{table}.csv",
     log:
         "<logs>/combine/{dataset}/{table}.log",
     wildcard_constraints:
@@ -22,14 +24,16 @@ rule combine:
 
 
 rule gather:
+    """Make one tidy table of all data sets."""
     input:
         parts=lambda wildcards: expand(
-            rules.combine.output[0],
+            rules.combine.output.combined,
             dataset=configured(config["runs"], [wildcards.table]),
             allow_missing=True,
         ),
+        code=sources("gather"),
     output:
-        "<results>/{table}.csv",
+        gathered="<results>/{table}.csv",
     log:
         "<logs>/gather/{table}.log",
     wildcard_constraints:

@@ -6,11 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-PAPER_EPOCHS = {"lr": 1000, "mlp": 200, "cnn": 200}
-PAPER_POINTS, PAPER_SAMPLES, PAPER_ITERATIONS = 500, 51200, 1000
-LINEAR, SAMPLED = ["lr"], ["mlp", "cnn"]  # exact margins, sampled margins
-PLAIN, NETWORKS = ["masking", "convergence"], ["attacks", "brackets", "strong"]  # tables of std networks, of networks
-TABLES = ["curves", "margins", "margin_summary", *NETWORKS, *PLAIN]
+from report.results import COLUMNS, LINEAR, MODELS, NETWORKS, OF_NETWORKS, OF_STD, PAPER, TABLES, Run
+from rules.sources import sources_of
 
 # A GPU job takes the resource gpu=1, of which there is one unless --resources says otherwise.
 GPU = int(config["device"] == "cuda" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None))
@@ -26,10 +23,10 @@ wildcard_constraints:
     epoch=r"\d+",
 
 
-def runs(datasets=None, models=("lr", "mlp", "cnn")):
-    """The training runs of the config as a list of wildcards, restricted to some data sets and models."""
+def runs(datasets=None, models=tuple(MODELS)):
+    """The training runs of the config, restricted to some data sets and models."""
     return [
-        {"dataset": dataset, "model": model, "method": method, "seed": seed}
+        Run(dataset, model, method, seed)
         for dataset, of_dataset in config["runs"].items()
         if datasets is None or dataset in datasets
         for model, methods in of_dataset.items()
@@ -41,24 +38,28 @@ def runs(datasets=None, models=("lr", "mlp", "cnn")):
 
 def attacked():
     """The data sets with networks that stand in table 1."""
-    return [dataset for dataset in config["runs"] if runs([dataset], SAMPLED)]
+    return [dataset for dataset in config["runs"] if runs([dataset], NETWORKS)]
 
 
-def held_by(table, datasets):
+def runs_in_table(table, datasets):
     """The runs on some data sets that a tidy table holds."""
-    found = runs(datasets, SAMPLED if table in NETWORKS + PLAIN else LINEAR + SAMPLED)
-    return [run for run in found if table not in PLAIN or run["method"] == "std"]
+    found = runs(datasets, NETWORKS if table in OF_NETWORKS else tuple(MODELS))
+    return [run for run in found if table not in OF_STD or run.method == "std"]
 
 
-def each(path, wanted):
+def paths_of(path, wanted):
     """One path for each run in `wanted`."""
-    return [path.format(**run) for run in wanted]
+    return [path.format(**run._asdict()) for run in wanted]
 
 
-def sources(*modules):
-    """The files of lib/ that a step rests on; it is done again when they change."""
-    folder = os.path.relpath(Path(workflow.current_basedir).parent / "lib")
-    return [f"{folder}/{module}.py" for module in modules]
+def sources(script, *modules):
+    """The files that a script of workflow_scripts/ rests on; what it made is made again when they change.
+
+    modules: files that it imports by a name that only the rule knows
+    """
+    project, roots = Path(workflow.current_basedir).parent, [f"workflow_scripts/{script}.py", *modules]
+    found = {path for root in roots for path in sources_of(project, root)}
+    return [os.path.relpath(project / path) for path in sorted(found)]
 
 
 def project_file(path):
@@ -101,30 +102,31 @@ def table_memory(each_seed):
     return 1000 + each_seed * (len(config["seeds"]) - 1)
 
 
+FOLDERS = {"curves": "train", "margin_summary": "margins", "attacks": "attack", "brackets": "bracket"}
+
+
 def parts(wildcards):
     """The files of all runs on a data set that make up one tidy table."""
-    dataset, table = [wildcards.dataset], wildcards.table
+    table = wildcards.table
+    folder = f"<results>/{FOLDERS.get(table, table)}/{{dataset}}/{{model}}/{{method}}/seed{{seed}}"
+    of_table = runs_in_table(table, [wildcards.dataset])
     if table == "curves":
-        return each("<results>/train/{dataset}/{model}/{method}/seed{seed}/curve.csv", runs(dataset))
-    folder = {"attacks": "attack", "brackets": "bracket"}.get(table, table)
-    alone = each(f"<results>/{folder}/{{dataset}}/{{model}}/{{method}}/seed{{seed}}.csv", held_by(table, dataset))
-    if table in NETWORKS + PLAIN and table != "brackets":
-        return alone
-    exact, sampled = runs(dataset, LINEAR), runs(dataset, SAMPLED)
-    every_epoch = each("<results>/margins/{dataset}/{model}/{method}/seed{seed}/summary.csv", exact)
-    at_checkpoints = [
-        path
-        for run in (exact + sampled if table == "margins" else sampled)
-        for epoch in measured_epochs(run["model"], run["method"])
-        for path in each(f"<results>/margins/{{dataset}}/{{model}}/{{method}}/seed{{seed}}/epoch{epoch}.csv", [run])
+        return paths_of(f"{folder}/curve.csv", of_table)
+    if table == "margins":
+        return at_checkpoints(of_table)
+    if table == "margin_summary":
+        exact = [run for run in of_table if run.model in LINEAR]
+        sampled = [run for run in of_table if run.model not in LINEAR]
+        return at_checkpoints(sampled) + paths_of(f"{folder}/summary.csv", exact)
+    return (at_checkpoints(of_table) if table == "brackets" else []) + paths_of(f"{folder}.csv", of_table)
+
+
+def at_checkpoints(wanted):
+    """The tables of margins of some runs, one for each epoch at which they are measured."""
+    path = "<results>/margins/{dataset}/{model}/{method}/seed{seed}/epoch{epoch}.csv"
+    return [
+        path.format(**run._asdict(), epoch=epoch) for run in wanted for epoch in measured_epochs(run.model, run.method)
     ]
-    return at_checkpoints + {"margin_summary": every_epoch, "brackets": alone}.get(table, [])
-
-
-def gathered(name, beside=None):
-    """The files of that name in the parts of reference_results that hold it, or one called `beside`."""
-    found = glob_wildcards(f"reference_results/{{part,[^/]+}}/{beside or name}").part
-    return expand(f"reference_results/{{part}}/{name}", part=sorted(found))
 
 
 STD, EVERY = ["std"], ["std", "lcr", "amr"]
@@ -143,9 +145,14 @@ FIGURES = {  # number: data sets, tables, methods of which one is needed for it 
 }
 
 
+def module_of(figure):
+    """The module of report/ that draws a figure."""
+    return "supplement" if figure.startswith("S") else "figures"
+
+
 def configured(datasets, tables):
     """Those of the data sets that have runs in each of the tables under this config."""
-    return [dataset for dataset in datasets if all(held_by(table, [dataset]) for table in tables)]
+    return [dataset for dataset in datasets if all(runs_in_table(table, [dataset]) for table in tables)]
 
 
 def drawn():
@@ -153,7 +160,7 @@ def drawn():
     return [
         number
         for number, (datasets, tables, methods) in FIGURES.items()
-        if any(run["method"] in methods for run in runs(configured(datasets, tables)))
+        if any(run.method in methods for run in runs(configured(datasets, tables)))
     ]
 
 
@@ -162,20 +169,20 @@ def scale():
     epochs, images = config["training"]["epochs"], config["attack"]["points"]
     found = [
         (epochs[model], paper, f"{model.upper()} {epochs[model]} epochs instead of {paper}")
-        for model, paper in PAPER_EPOCHS.items()
+        for model, paper in PAPER["epochs"].items()
     ]
     points = min(config["points"]["train"], config["points"]["test"])
     found += [
-        (points, PAPER_POINTS, f"margins of {points} points instead of {PAPER_POINTS}"),
+        (points, PAPER["points"], f"margins of {points} points instead of {PAPER['points']}"),
         (
             config["margins"]["samples"],
-            PAPER_SAMPLES,
-            f"{config['margins']['samples']:,} samples instead of {PAPER_SAMPLES:,}",
+            PAPER["samples"],
+            f"{config['margins']['samples']:,} samples instead of {PAPER['samples']:,}",
         ),
         (
             config["attack"]["iterations"],
-            PAPER_ITERATIONS,
-            f"{config['attack']['iterations']} PGD steps instead of {PAPER_ITERATIONS}",
+            PAPER["iterations"],
+            f"{config['attack']['iterations']} PGD steps instead of {PAPER['iterations']}",
         ),
         (images or 10000, 10000, f"{images} attacked images instead of 10,000"),
     ]

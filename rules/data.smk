@@ -2,8 +2,9 @@
 
 
 rule data:
+    """Bring one data set from its source into one npz file, with a record of what it is."""
     input:
-        code=sources("data", "embedded", "vision"),
+        code=sources("data"),
     output:
         npz="<results>/data/{dataset}.npz",
         json="<results>/data/{dataset}.json",
@@ -24,9 +25,10 @@ rule data:
 
 
 rule points:
+    """Draw the points whose margins are measured, and the test images that are attacked."""
     input:
         data="<results>/data/{dataset}.npz",
-        code=sources("data"),
+        code=sources("points"),
     output:
         margins="<results>/points/{dataset}/margins.npz",
         attack="<results>/points/{dataset}/attack.npz",
@@ -40,8 +42,8 @@ rule points:
     params:
         train=lambda wildcards: measured(wildcards, "train"),
         test=lambda wildcards: measured(wildcards, "test"),
-        attack=config["attack"]["points"],
-        seed=config["points"]["seed"],
+        attacked=config["attack"]["points"],
+        points_seed=config["points"]["seed"],
     message:
         "Draw the evaluated points of {wildcards.dataset}."
     script:

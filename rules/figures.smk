@@ -1,24 +1,25 @@
-"""Figures 1 to 7, those of the supplement, and table 1 in two readings, each from the tidy tables of the data sets that it shows and from nothing else."""
+"""Figures 1 to 7, those of the supplement, and table 1 in two readings, each from the tidy tables that it shows."""
 
 for number, (datasets, tables, _) in FIGURES.items():
 
     rule:
+        """Draw one figure."""
         name:
             f"fig{number}"
         input:
             **{
-                table: expand(rules.combine.output[0], dataset=configured(datasets, tables), table=table)
+                table: expand(rules.combine.output.combined, dataset=configured(datasets, tables), table=table)
                 for table in tables
             },
-            svm=rules.svm.output if number == "1" else [],
+            svm=rules.svm.output.table if number == "1" else [],
             provenance=expand(rules.data.output.json, dataset=configured(datasets, tables)),
-            code=sources("plots", "supplement" if number.startswith("S") else "figures"),
+            code=sources("figures", f"report/{module_of(number)}.py"),
         output:
             pdf=f"paper_figures/fig{number}.pdf",
             png=report(
                 f"paper_figures/fig{number}.png",
-                caption=f"../report/fig{number}.rst",
-                category="Supplement" if number.startswith("S") else "Figures",
+                caption=f"../report/captions/fig{number}.rst",
+                category=module_of(number).capitalize(),
                 labels={"figure": f"Figure {number}", "format": "png"},
             ),
             svg=f"paper_figures/fig{number}.svg",
@@ -30,6 +31,7 @@ for number, (datasets, tables, _) in FIGURES.items():
         resources:
             mem_mb=table_memory(250),
         params:
+            module=module_of(number),
             figure=number,
             scale=scale(),
         message:
@@ -39,18 +41,19 @@ for number, (datasets, tables, _) in FIGURES.items():
 
 
 rule table1:
+    """Write table 1, as published and in three other forms."""
     input:
-        attacks=expand(rules.combine.output[0], dataset=attacked(), table="attacks"),
-        margin_summary=expand(rules.combine.output[0], dataset=attacked(), table="margin_summary"),
+        attacks=expand(rules.combine.output.combined, dataset=attacked(), table="attacks"),
+        margin_summary=expand(rules.combine.output.combined, dataset=attacked(), table="margin_summary"),
         provenance=expand(rules.data.output.json, dataset=attacked()),
-        code=sources("plots", "tables"),
+        code=sources("table1"),
     output:
         tex="paper_figures/table1.tex",
         csv="paper_figures/table1.csv",
         md="paper_figures/table1.md",
         html=report(
             "paper_figures/table1.html",
-            caption="../report/table1.rst",
+            caption="../report/captions/table1.rst",
             category="Tables",
             labels={"figure": "Table 1", "format": "html"},
         ),
@@ -71,18 +74,19 @@ rule table1:
 
 
 rule table1_strong:
+    """Write table 1 under the strongest attacks."""
     input:
-        attacks=expand(rules.combine.output[0], dataset=attacked(), table="strong"),
-        margin_summary=expand(rules.combine.output[0], dataset=attacked(), table="margin_summary"),
+        attacks=expand(rules.combine.output.combined, dataset=attacked(), table="strong"),
+        margin_summary=expand(rules.combine.output.combined, dataset=attacked(), table="margin_summary"),
         provenance=expand(rules.data.output.json, dataset=attacked()),
-        code=sources("plots", "tables"),
+        code=sources("table1"),
     output:
         tex="paper_figures/table1_strong.tex",
         csv="paper_figures/table1_strong.csv",
         md="paper_figures/table1_strong.md",
         html=report(
             "paper_figures/table1_strong.html",
-            caption="../report/table1_strong.rst",
+            caption="../report/captions/table1_strong.rst",
             category="Supplement",
             labels={"figure": "Table 1 under strong attacks", "format": "html"},
         ),

@@ -1,13 +1,14 @@
-"""Margins of the evaluated points: exact for linear models, sampled for the others, one job a checkpoint."""
+"""Margins of the evaluated points, and what tells how far they can be trusted."""
 
 
 rule margins_linear:
+    """Compute the exact margins of a linear model at every epoch."""
     input:
         checkpoints="<results>/train/{dataset}/lr/{method}/seed{seed}/checkpoints.safetensors",
         points="<results>/points/{dataset}/margins.npz",
-        code=sources("checkpoints", "data", "margins"),
+        code=sources("margins_linear"),
     output:
-        epochs=expand(
+        tables=expand(
             "<results>/margins/{{dataset}}/lr/{{method}}/seed{{seed}}/epoch{epoch}.csv",
             epoch=config["checkpoints"]["lr"],
         ),
@@ -30,18 +31,19 @@ rule margins_linear:
 
 
 rule margins:
+    """Sample the margins of one network at one checkpoint."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
         points="<results>/points/{dataset}/margins.npz",
-        code=sources("checkpoints", "data", "models", "gradients", "backward", "checks", "margins"),
+        code=sources("margins"),
     output:
-        margins="<results>/margins/{dataset}/{model}/{method}/seed{seed}/epoch{epoch}.csv",
+        table="<results>/margins/{dataset}/{model}/{method}/seed{seed}/epoch{epoch}.csv",
     log:
         "<logs>/margins/{dataset}/{model}/{method}/seed{seed}/epoch{epoch}.log",
     benchmark:
         "<logs>/margins/{dataset}/{model}/{method}/seed{seed}/epoch{epoch}.tsv"
     wildcard_constraints:
-        model="|".join(SAMPLED),
+        model="|".join(NETWORKS),
     conda:
         "../envs/main.yaml"
     threads: config["threads"]
@@ -51,9 +53,94 @@ rule margins:
     params:
         radius=config["margins"]["radius"],
         samples=config["margins"]["samples"],
-        seed=config["margins"]["seed"],
+        margins_seed=config["margins"]["seed"],
         device=config["device"],
     message:
         "Sample the margins of {wildcards.model} on {wildcards.dataset} with {wildcards.method} at epoch {wildcards.epoch}."
     script:
         "../workflow_scripts/margins.py"
+
+
+rule bracket:
+    """Find the distance at which an attack crosses the boundary, which no margin may exceed."""
+    input:
+        checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
+        points="<results>/points/{dataset}/margins.npz",
+        code=sources("bracket"),
+    output:
+        table="<results>/bracket/{dataset}/{model}/{method}/seed{seed}.csv",
+    log:
+        "<logs>/bracket/{dataset}/{model}/{method}/seed{seed}.log",
+    benchmark:
+        "<logs>/bracket/{dataset}/{model}/{method}/seed{seed}.tsv"
+    wildcard_constraints:
+        model="|".join(NETWORKS),
+    conda:
+        "../envs/main.yaml"
+    threads: config["threads"]
+    resources:
+        gpu=GPU,
+        mem_mb=2000,
+    params:
+        epochs=lambda wildcards: measured_epochs(wildcards.model, wildcards.method),
+        steps=config["bracket"]["steps"],
+        device=config["device"],
+    message:
+        "Bracket the margins of {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."
+    script:
+        "../workflow_scripts/bracket.py"
+
+
+rule convergence:
+    """Estimate the margins of one network from ever more samples."""
+    input:
+        checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
+        points="<results>/points/{dataset}/margins.npz",
+        code=sources("convergence"),
+    output:
+        table="<results>/convergence/{dataset}/{model}/{method}/seed{seed}.csv",
+    log:
+        "<logs>/convergence/{dataset}/{model}/{method}/seed{seed}.log",
+    benchmark:
+        "<logs>/convergence/{dataset}/{model}/{method}/seed{seed}.tsv"
+    wildcard_constraints:
+        model="|".join(NETWORKS),
+    conda:
+        "../envs/main.yaml"
+    threads: config["threads"]
+    resources:
+        gpu=GPU,
+        mem_mb=2000,
+    params:
+        epoch=lambda wildcards: config["checkpoints"][wildcards.model][-1],
+        subset=config["convergence"]["points"],
+        radius=config["margins"]["radius"],
+        samples=config["margins"]["samples"],
+        margins_seed=config["margins"]["seed"],
+        points_seed=config["points"]["seed"],
+        device=config["device"],
+    message:
+        "Follow the margins of {wildcards.model} on {wildcards.dataset} with {wildcards.method} over growing samples."
+    script:
+        "../workflow_scripts/convergence.py"
+
+
+rule svm:
+    """Fit the hard-margin SVM on digits 0 and 1, the reference of figure 1."""
+    input:
+        data="<results>/data/mnist01.npz",
+        points="<results>/points/mnist01/margins.npz",
+        code=sources("svm"),
+    output:
+        table="<results>/svm/mnist01.csv",
+    log:
+        "<logs>/svm/mnist01.log",
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=2500,
+    message:
+        "Fit the hard-margin SVM on digits 0 and 1."
+    script:
+        "../workflow_scripts/svm.py"

@@ -2,29 +2,23 @@
 
 
 rule reproduction:
+    """Write the reproduction page: verdicts, tables and figures in one file."""
     input:
         **{
-            {"margin_summary": "summary"}.get(table, table): expand(
-                rules.combine.output[0], dataset=configured(config["runs"], [table]), table=table
-            )
+            table: expand(rules.combine.output.combined, dataset=configured(config["runs"], [table]), table=table)
             for table in TABLES
             if table != "masking"
         },
-        svm=rules.svm.output if runs(["mnist01"]) else [],
+        svm=rules.svm.output.table if runs(["mnist01"]) else [],
         provenance=expand(rules.data.output.json, dataset=[name for name in config["runs"] if runs([name])]),
-        runs=each(rules.train.output.run, runs()),
+        records=paths_of(rules.train.output.record, runs()),
         figures=expand("paper_figures/fig{n}.svg", n=drawn()),
-        captions=expand(project_file("report/fig{n}.rst"), n=drawn()),
-        templates=[
-            project_file(f"lib/templates/{name}.j2")
-            for name in ("reproduction.html", "reproduction.md", "style.css", "choices")
-        ],
-        published=project_file("lib/published.csv"),
-        code=sources("claims", "intervals", "verdicts", "comparison", "pages", "plots", "tables"),
+        captions=expand(project_file("report/captions/fig{n}.rst"), n=drawn()),
+        code=sources("reproduction"),
     output:
         html=report(
             "paper_figures/reproduction.html",
-            caption="../report/reproduction.rst",
+            caption="../report/captions/reproduction.rst",
             category="Reproduction",
             labels={"figure": "Reproduction page", "format": "html"},
         ),
@@ -40,6 +34,7 @@ rule reproduction:
         settings=config,
         scale=scale(),
         commit=commit(),
+        logs=config.get("pathvars", {}).get("logs", "logs"),
     message:
         "Write the reproduction page."
     script:
@@ -47,9 +42,12 @@ rule reproduction:
 
 
 rule reference:
+    """Gather what a run produced in a folder small enough to commit."""
     input:
         tables=[
-            *expand("<results>/{table}.csv", table=[table for table in TABLES if held_by(table, config["runs"])]),
+            *expand(
+                "<results>/{table}.csv", table=[table for table in TABLES if runs_in_table(table, config["runs"])]
+            ),
             *(expand("paper_figures/{table}.csv", table=["table1", "table1_strong"]) if attacked() else []),
         ],
         pages=[
@@ -61,10 +59,11 @@ rule reference:
                 else []
             ),
         ],
-        runs=each(rules.train.output.run, runs()),
+        records=paths_of(rules.train.output.record, runs()),
         provenance=rules.reproduction.input.provenance,
+        code=sources("reference"),
     output:
-        about="<reference>/run.json",
+        record="<reference>/run.json",
     log:
         "<logs>/report/reference.log",
     conda:
@@ -75,50 +74,8 @@ rule reference:
     params:
         settings=config,
         commit=commit(),
+        logs=config.get("pathvars", {}).get("logs", "logs"),
     message:
-        "Gather the results in {output.about}'s folder."
+        "Gather the results in {output.record}'s folder."
     script:
         "../workflow_scripts/reference.py"
-
-
-rule reference_table:
-    input:
-        parts=gathered("table1.csv"),
-        margins=gathered("margins.csv.gz", beside="table1.csv"),
-        code=sources("plots", "tables"),
-        published=project_file("lib/published.csv"),
-    output:
-        csv="reference_results/table1.csv",
-        md="reference_results/table1.md",
-        tex="reference_results/table1.tex",
-    log:
-        "<logs>/report/reference_table.log",
-    conda:
-        "../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-    message:
-        "Join the parts of reference_results in one table."
-    script:
-        "../workflow_scripts/reference_table.py"
-
-
-rule reference_figure:
-    input:
-        summaries=gathered("margin_summary.csv"),
-        margins=gathered("margins.csv.gz", beside="margin_summary.csv"),
-        code=sources("plots", "tables"),
-    output:
-        "reference_results/margins.png",
-    log:
-        "<logs>/report/reference_figure.log",
-    conda:
-        "../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-    message:
-        "Draw the margins of all parts of reference_results."
-    script:
-        "../workflow_scripts/reference_figure.py"

@@ -1,14 +1,15 @@
-"""Training: one job a run, checkpoints at the configured epochs (linear models: at every epoch)."""
+"""Training: one job a run."""
 
 
 rule train:
+    """Train one network and keep its weights at the configured epochs (of a linear model at every one)."""
     input:
         data="<results>/data/{dataset}.npz",
-        code=sources("data", "models", "objectives", "resume", "training"),
+        code=sources("train"),
     output:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
         curve="<results>/train/{dataset}/{model}/{method}/seed{seed}/curve.csv",
-        run="<results>/train/{dataset}/{model}/{method}/seed{seed}/run.json",
+        record="<results>/train/{dataset}/{model}/{method}/seed{seed}/run.json",
     log:
         "<logs>/train/{dataset}/{model}/{method}/seed{seed}.log",
     benchmark:
@@ -23,8 +24,11 @@ rule train:
         objective=objective,
         epochs=lambda wildcards: config["training"]["epochs"][wildcards.model],
         keep=kept_epochs,
-        batch_size=lambda wildcards: config["training"]["batch_size"][wildcards.model],
-        sgd={key: config["training"][key] for key in ("learning_rate", "momentum")},
+        sgd=lambda wildcards: {
+            "learning_rate": config["training"]["learning_rate"],
+            "momentum": config["training"]["momentum"],
+            "batch_size": config["training"]["batch_size"][wildcards.model],
+        },
         device=config["device"],
     message:
         "Train {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."

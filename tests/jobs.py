@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pandas as pd
 
-from lib.checkpoints import save
 from lib.models import build
 from lib.tests.sources import arrays
+from report.results import Run
 from workflow_scripts import (
     attack,
     attack_strong,
@@ -23,48 +23,48 @@ from workflow_scripts import (
     svm,
     train,
 )
+from workflow_scripts.common.checkpoints import save
 
 SOURCE, NPZ, NPZ01 = "data/mnist.npz", "results/data/mnist.npz", "results/data/mnist01.npz"
 POINTS, POINTS01 = "results/points/mnist/margins.npz", "results/points/mnist01/margins.npz"
 LR, MLP = (f"results/train/mnist/{model}/std/seed0/checkpoints.safetensors" for model in ("lr", "mlp"))
 CURVE, COMBINED = "results/train/mnist/lr/std/seed0/curve.csv", "results/combined/mnist/curves.csv"
 EPOCH, BRACKET = "results/margins/mnist/mlp/std/seed0/epoch1.csv", "results/bracket/mnist/mlp/std/seed0.csv"
-KEY = {"dataset": "mnist", "model": "mlp", "method": "std", "seed": 0}
+RUN = Run("mnist", "mlp", "std", 0)
 PGD = {"step": 0.1, "iterations": 1}
 OBJECTIVE = {"lam": 0.0, "beta": 0.0, "tau": None, "orthogonality": "penalty"}
 SGD = {"learning_rate": 0.01, "momentum": 0.9, "batch_size": 20}
 NETWORK = (MLP, POINTS, "out.csv")
-OF_NETWORK = {"key": KEY, "epoch": 1, "device": "cpu"}
+OF_NETWORK = {"run": RUN, "epoch": 1, "device": "cpu"}
+ESTIMATE = {"radius": 1.0, "samples": 2, "margins_seed": 0}
 
 
 def prepare_data(source="npz", dataset="mnist"):
-    data.main(dataset, source, "data", "out.npz", "out.json")
+    data.main("out.npz", "out.json", dataset, source=source, root="data")
 
 
 def train_lr(**sgd):
     folder = os.path.dirname(LR)
     outputs = [f"{folder}/{name}" for name in ("checkpoints.safetensors", "curve.csv", "run.json")]
     settings = {"objective": OBJECTIVE, "epochs": 1, "keep": {1}, "device": "cpu"}
-    train.main(NPZ, *outputs, key=KEY | {"model": "lr"}, sgd=SGD | sgd, **settings)
+    train.main(NPZ, *outputs, RUN._replace(model="lr"), sgd=SGD | sgd, **settings)
 
 
 JOBS = {
     "data": prepare_data,
     "points": lambda **counts: points.main(
-        NPZ, "a.npz", "b.npz", **{"train": 5, "test": 5, "attack": None} | counts, seed=0
+        NPZ, "a.npz", "b.npz", **{"train": 5, "test": 5, "attacked": None} | counts, points_seed=0
     ),
     "train": train_lr,
     "svm": lambda: svm.main(NPZ01, POINTS01, "out.csv"),
-    "margins_linear": lambda: margins_linear.main(LR, POINTS, ["e.csv"], "out.csv", dataset="mnist", wanted=[1]),
-    "margins": lambda **other: margins.main(*NETWORK, **OF_NETWORK | {"radius": 1.0, "samples": 1, "seed": 0} | other),
+    "margins_linear": lambda: margins_linear.main(LR, POINTS, ["e.csv"], "out.csv", "mnist", epochs=[1]),
+    "margins": lambda **other: margins.main(*NETWORK, **OF_NETWORK | ESTIMATE | other),
     "attack": lambda: attack.main(*NETWORK, **OF_NETWORK, eps=[0.5], settings=PGD),
     "attack_strong": lambda: attack_strong.main(*NETWORK, **OF_NETWORK, eps=[0.5], settings=PGD | {"steps": 1}),
-    "bracket": lambda: bracket.main(*NETWORK, key=KEY, epochs=[1], steps=1, device="cpu"),
-    "convergence": lambda: convergence.main(
-        *NETWORK, **OF_NETWORK, count=2, margins={"samples": 2, "radius": 1.0, "seed": 0}, seed=0
-    ),
+    "bracket": lambda: bracket.main(*NETWORK, RUN, epochs=[1], steps=1, device="cpu"),
+    "convergence": lambda: convergence.main(*NETWORK, **OF_NETWORK, **ESTIMATE, subset=2, points_seed=0),
     "masking": lambda: masking.main(
-        *NETWORK, **OF_NETWORK, **PGD, eps=0.5, seed=0, masking={"points": 2, "factors": [1], "floors": [0.0]}
+        *NETWORK, **OF_NETWORK, pgd=PGD, eps=0.5, subset=2, factors=[1], floors=[0.0], points_seed=0
     ),
     "combine": lambda: combine.main([CURVE], "out.csv", "curves"),
     "combine_brackets": lambda: combine.main([EPOCH, BRACKET], "out.csv", "brackets"),

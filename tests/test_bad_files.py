@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib.checkpoints import save
 from lib.models import build
 from tests import jobs
 from tests.jobs import BRACKET, COMBINED, CURVE, EPOCH, JOBS, LR, MLP, NPZ, NPZ01, POINTS, POINTS01, SOURCE
 from tests.workflow import copy_project, snakemake
+from workflow_scripts.common.checkpoints import save
 
 AGAIN = "delete it and run again"
 RETRAIN = "delete it and train again"
@@ -110,7 +110,7 @@ SETTINGS = [  # job, its settings, what the line says
     ),
     ("points", {"train": 21}, f"points.train is 21, but {NPZ} holds 20 train images: lower it in the config"),
     ("points", {"test": 21}, f"points.test is 21, but {NPZ} holds 20 test images: lower it in the config"),
-    ("points", {"attack": 21}, f"attack.points is 21, but {NPZ} holds 20 test images: lower it in the config"),
+    ("points", {"attacked": 21}, f"attack.points is 21, but {NPZ} holds 20 test images: lower it in the config"),
     ("train", {"learning_rate": 1e39}, "training diverged: in epoch 1 .*; lower learning_rate"),
 ]
 

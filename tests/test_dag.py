@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.workflow import ROOT, copy_project, planned, snakemake
+from tests.workflow import copy_project, planned, snakemake
 
 PAPER = {
     *(("mnist01", "lr", "std"),),
@@ -17,7 +17,6 @@ PAPER = {
     ),
 }
 MEASURED = {"bracket": 12, "attack_strong": 12, "masking": 4, "convergence": 4}
-PARTS = sorted(path.stem for path in (ROOT / "profiles/reference").glob("*.yaml") if path.stem != "config")
 CHECKPOINTS = {1, 10, 20, 30, 40, 50, 80, 120, 160, 200}
 
 
@@ -57,7 +56,7 @@ def test_objectives_reach_their_jobs(tmp_path):
     (project / "probe.smk").write_text(
         'include: "Snakefile"\nfrom collections import namedtuple\n'
         'wc = namedtuple("wc", "dataset model method")\n'
-        'for run in runs(): print("run", *[run[k] for k in wc._fields], objective(wc(*[run[k] for k in wc._fields])))\n'
+        'for run in runs(): print("run", *run[:3], objective(run))\n'
     )
     lines = [line for line in snakemake(project, "-n", "-s", "probe.smk").splitlines() if line.startswith("run ")]
     weights = {tuple(line.split()[1:4]): line for line in lines}
@@ -108,19 +107,3 @@ def test_a_method_that_is_not_followed_is_measured_at_its_last_checkpoint_only(t
     assert sorted(margins) == sorted([*std, ("lcr", "200"), ("amr", "200")])
     linear = re.findall(r"^results/margins/mnist/lr/amr/seed0/epoch(\d+).csv", plan, re.MULTILINE)
     assert len(linear) == 5
-
-
-def test_make_reference_runs_every_part():
-    parts = re.search(r"^PARTS \?= (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
-    assert sorted(parts.split()) == PARTS
-
-
-@pytest.mark.parametrize("part", PARTS)
-def test_each_part_of_the_reference_keeps_to_its_own_folders(part, tmp_path):
-    project = copy_project(tmp_path)
-    plan = snakemake(project, "-n", "--summary", "--configfile", f"profiles/reference/{part}.yaml", "--", "reference")
-    files = re.findall(r"^(\S+)\t-\t", plan, re.MULTILINE)
-    assert f"reference_results/{part}/run.json" in files
-    assert all(
-        file.startswith((f"results/reference/{part}/", "reference_results/", "paper_figures/")) for file in files
-    )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib import data
+from lib.data import torchvision_files
 from lib.tests.sources import WRONG_PICKLE, Bomb, arrays, write_batches, write_idx
 from tests import jobs
 from tests.jobs import COMBINED, CURVE, JOBS, LR, MLP, NPZ, NPZ01, POINTS, POINTS01, SOURCE
@@ -115,7 +115,7 @@ def test_an_unfinished_training_is_not_unpickled(folder, capsys, put):
     assert f"{path} cannot be read" in capsys.readouterr().out and not Path(WRONG_PICKLE).exists()
 
 
-@pytest.mark.parametrize("name", data.MNIST_SHA256)
+@pytest.mark.parametrize("name", torchvision_files.MNIST_SHA256)
 def test_an_idx_file_is_not_opened_unless_it_is_official(folder, monkeypatch, name):
     raw = write_idx(Path("data"), arrays((28, 28)), monkeypatch)
     as_pickle(raw / name)
@@ -124,7 +124,7 @@ def test_an_idx_file_is_not_opened_unless_it_is_official(folder, monkeypatch, na
     assert not Path(WRONG_PICKLE).exists()
 
 
-@pytest.mark.parametrize("name", data.CIFAR10_FILES)
+@pytest.mark.parametrize("name", torchvision_files.CIFAR10_FILES)
 def test_no_batch_is_unpickled_unless_all_are_official(folder, monkeypatch, name):
     batches = write_batches(Path("data"), arrays((32, 32, 3)), monkeypatch)
     as_pickle(batches / name)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from lib.data import load, to_float
+from lib.data.arrays import to_float
+from lib.data.sources import load
 from lib.margins import linear_margins
 from lib.models import build
 from lib.svm import hard_margin_svm

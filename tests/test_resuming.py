@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
+from report.results import Run
 from workflow_scripts import train as script
 
 RUN = {
-    "key": {"dataset": "mnist", "model": "lr", "method": "amr", "seed": 3},
+    "run": Run("mnist", "lr", "amr", 3),
     "objective": {"lam": 0.1, "beta": 1e-3, "tau": 5, "orthogonality": "penalty"},
     "epochs": 4,
     "keep": {1, 2, 4},

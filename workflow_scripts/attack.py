@@ -1,28 +1,28 @@
 """Attack one trained network with PGD at every eps of table 1."""
 
-import pandas as pd
-
 from lib.attacks import HELD, breaking_steps
-from lib.checkpoints import load_model, load_points
-from lib.job import pick_device, progress_bar, whole_file
+from workflow_scripts.common.checkpoints import load_model, load_points
+from workflow_scripts.common.files import write_table
+from workflow_scripts.common.job import pick_device, progress_bar
+from workflow_scripts.common.point_tables import point_table
+from workflow_scripts.common.runner import call
 
 
-def main(checkpoints, points, output, *, key, epoch, eps, settings, device):
+def main(checkpoints, points, table, run, *, epoch, eps, settings, device):
     """Write one line a test image: index, label, and for each eps (0: no attack) the step that broke it, -1: none."""
     device = pick_device(device)
-    model = load_model(checkpoints, key["dataset"], key["model"], epoch, device=device)
-    x, y, index = load_points(points, key["dataset"], "test", device=device)
+    model = load_model(checkpoints, run.dataset, run.model, epoch, device=device)
+    x, y, index = load_points(points, run.dataset, "test", device=device)
     eps = [0.0, *eps]
-    bar = progress_bar(len(x) * len(eps), f"attack {'/'.join(map(str, key.values()))}", "image and radius")
+    bar = progress_bar(len(x) * len(eps), f"attack {run}", "image and radius")
     steps = breaking_steps(model, x, y, eps=eps, **settings, progress=bar.update_to)  # (n, len(eps))
     bar.close()
-    table = pd.DataFrame({"index": index, "label": y.cpu().numpy()})
+    found = point_table(index=index, label=y)
     for radius, column in zip(eps, steps.T.numpy(), strict=True):
-        table[f"eps{radius:g}"] = column
+        found[f"eps{radius:g}"] = column
         print(f"eps {radius:g}: {100 * (column == HELD).mean():.2f} % correct")
     print(f"at most {most_steps(steps, settings['iterations'])} gradient steps for {len(x)} images")
-    with whole_file(output) as path:
-        table.to_csv(path, index=False)
+    write_table(found, table)
 
 
 def most_steps(steps, iterations):
@@ -33,15 +33,4 @@ def most_steps(steps, iterations):
 
 
 if __name__ == "__main__":
-    from lib.job import log_to
-
-    log_to(snakemake.log[0])
-    wildcards, params = snakemake.wildcards, snakemake.params
-    main(
-        *(snakemake.input.checkpoints, snakemake.input.points, snakemake.output[0]),
-        key={name: wildcards[name] for name in ("dataset", "model", "method", "seed")},
-        epoch=params.epoch,
-        eps=params.eps,
-        settings=params.settings,
-        device=params.device,
-    )
+    call(main, snakemake)

@@ -3,47 +3,39 @@
 import pandas as pd
 import torch
 
-from lib.brackets import attack_distances
-from lib.checkpoints import load_model, load_points
-from lib.job import pick_device, progress_bar, whole_file
+from lib.minimum_norm import attack_distances
+from workflow_scripts.common.checkpoints import load_model, load_points
+from workflow_scripts.common.files import write_table
+from workflow_scripts.common.job import pick_device, progress_bar
+from workflow_scripts.common.point_tables import point_table
+from workflow_scripts.common.runner import call
 
 
-def main(checkpoints, points, output, *, key, epochs, steps, device):
+def main(checkpoints, points, table, run, *, epochs, steps, device):
     """Write one line an epoch and point: epoch, split, index, label, prediction, distance (inf: none found)."""
     device = pick_device(device)
-    splits = {split: load_points(points, key["dataset"], split, device=device) for split in ("train", "test")}
-    bar = progress_bar(len(epochs), f"bracket {'/'.join(map(str, key.values()))}", "checkpoint")
-    tables = []
+    splits = {split: load_points(points, run.dataset, split, device=device) for split in ("train", "test")}
+    bar = progress_bar(len(epochs), f"bracket {run}", "checkpoint")
+    found = []
     for epoch in epochs:
-        model = load_model(checkpoints, key["dataset"], key["model"], epoch, device=device)
-        tables += [measure(model, epoch, split, *of_split, steps) for split, of_split in splits.items()]
+        model = load_model(checkpoints, run.dataset, run.model, epoch, device=device)
+        for split, (x, y, index) in splits.items():
+            part = measure(model, x, y, index, steps)
+            print(f"epoch {epoch} {split}: {len(part)} points, average distance {part.distance.mean():.4f}")
+            part.insert(0, "epoch", epoch)
+            part.insert(1, "split", split)
+            found.append(part)
         bar.update()
     bar.close()
-    with whole_file(output) as path:
-        pd.concat(tables).to_csv(path, index=False)
+    write_table(pd.concat(found), table)
 
 
-def measure(model, epoch, split, x, y, index, steps):
-    distance = attack_distances(model, x, steps=steps)
+def measure(model, x, y, index, steps):
     with torch.no_grad():
         prediction = model(x).argmax(1)
-    values = {"index": index, "label": y, "prediction": prediction, "distance": distance}
-    table = pd.DataFrame({name: torch.as_tensor(value).cpu().numpy() for name, value in values.items()})
-    table.insert(0, "epoch", epoch)
-    table.insert(1, "split", split)
-    print(f"epoch {epoch} {split}: {len(table)} points, average distance {table.distance.mean():.4f}")
-    return table
+    distance = attack_distances(model, x, steps=steps)
+    return point_table(index=index, label=y, prediction=prediction, distance=distance)
 
 
 if __name__ == "__main__":
-    from lib.job import log_to
-
-    log_to(snakemake.log[0])
-    wildcards, params = snakemake.wildcards, snakemake.params
-    main(
-        *(snakemake.input.checkpoints, snakemake.input.points, snakemake.output[0]),
-        key={name: wildcards[name] for name in ("dataset", "model", "method", "seed")},
-        epochs=params.epochs,
-        steps=params.steps,
-        device=params.device,
-    )
+    call(main, snakemake)

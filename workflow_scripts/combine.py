@@ -4,60 +4,50 @@ import re
 
 import pandas as pd
 
-from lib.job import whole_file
+from report.results import RUN
+from workflow_scripts.common.files import write_table
+from workflow_scripts.common.runner import call
+from workflow_scripts.common.tables import read
 
-HELD = -1  # as in lib.attacks, which would bring torch along
-
-RUN = re.compile(
+PATH = re.compile(
     r"(?P<dataset>\w+)/(?P<model>lr|mlp|cnn)/(?P<method>std|lcr|amr)/seed(?P<seed>\d+)(/epoch(?P<epoch>\d+))?"
 )
 
 
-def main(parts, output, table):
+def main(parts, combined, table):
     """Read the CSV files `parts`, bring them to the form of `table`, and write them as one."""
     frames = [tidy(read(part), part, table) for part in parts]
-    combined = bracketed(frames, parts) if table == "brackets" else pd.concat(frames, ignore_index=True)
-    with whole_file(output) as path:
-        combined.to_csv(path, index=False)
-    print(f"{len(parts)} files, {len(combined)} lines")
-
-
-def read(path):
-    """Return the table in a CSV file; ValueError names the file where it is none, or where a value is absent or NaN."""
-    try:
-        table = pd.read_csv(path)
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a table, or is cut short: delete it and run again") from error
-    if table.empty:
-        raise ValueError(f"{path} holds no lines: delete it and run again")
-    absent = table.isna()
-    if absent.any(axis=None):
-        column, line = absent.any().idxmax(), absent.any(axis=1).argmax() + 2
-        raise ValueError(f"{path}: {column} is NaN or missing in line {line}: delete it and run again")
-    return table
+    found = bracketed(frames, parts) if table == "brackets" else pd.concat(frames, ignore_index=True)
+    write_table(found, combined)
+    print(f"{len(parts)} files, {len(found)} lines")
 
 
 def tidy(part, path, table):
-    key = {name: value for name, value in RUN.search(path).groupdict().items() if value and name not in part}
+    key = {name: value for name, value in PATH.search(path).groupdict().items() if value and name not in part}
     if table == "margin_summary" and "margin" in part:
         part = part.groupby("split", sort=False, as_index=False).margin.agg(
             points="size", minimum="min", average="mean"
         )
-    if table in ("attacks", "strong"):
-        kept = ["index", "label"] if table == "attacks" else ["index", "label", "gradient"]
-        part = part.melt(kept, var_name="eps", value_name="broken_at" if table == "attacks" else "held")
-        part["eps"] = part.eps.str.removeprefix("eps").astype(float)
-        if table == "attacks":
-            part["held"] = (part.broken_at == HELD).astype(int)
+    if table == "attacks":
+        part = one_line_an_eps(part, ["index", "label"], "broken_at")
+        part["held"] = (part.broken_at < 0).astype(int)
+    if table == "strong":
+        part = one_line_an_eps(part, ["index", "label", "gradient"], "held")
     for position, (name, value) in enumerate(key.items()):
         part.insert(position, name, value)
+    return part
+
+
+def one_line_an_eps(part, kept, value):
+    part = part.melt(kept, var_name="eps", value_name=value)
+    part["eps"] = part.eps.str.removeprefix("eps").astype(float)
     return part
 
 
 def bracketed(frames, parts):
     """Put the distance that an attack found beside each estimated margin, both without a sign."""
     margins, distances = (pd.concat([f for f in frames if name in f]) for name in ("margin", "distance"))
-    key = ["dataset", "model", "method", "seed", "epoch", "split", "index"]
+    key = [*RUN, "epoch", "split", "index"]
     margins = margins.astype({"epoch": int})[[*key, "margin"]].assign(margin=margins["margin"].abs())
     both = margins.merge(distances[[*key, "distance"]], on=key, how="outer", validate="1:1")
     if both.isna().any(axis=None):
@@ -67,7 +57,4 @@ def bracketed(frames, parts):
 
 
 if __name__ == "__main__":
-    from lib.job import log_to
-
-    log_to(snakemake.log[0])
-    main(list(snakemake.input.parts), snakemake.output[0], snakemake.wildcards.table)
+    call(main, snakemake)

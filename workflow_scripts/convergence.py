@@ -3,36 +3,43 @@
 import pandas as pd
 import torch
 
-from lib.checkpoints import load_model, load_points
-from lib.data import draw_points
-from lib.job import pick_device, progress_bar, whole_file
+from lib.data.points import draw_points
 from lib.margins import margins_by_samples
+from workflow_scripts.common.checkpoints import load_model, load_points
+from workflow_scripts.common.files import write_table
+from workflow_scripts.common.job import pick_device, progress_bar
+from workflow_scripts.common.point_tables import point_table
+from workflow_scripts.common.runner import call
 
 
-def main(checkpoints, points, output, *, key, epoch, count, margins, seed, device):
+def main(checkpoints, points, table, run, *, epoch, subset, radius, samples, margins_seed, points_seed, device):
     """Write one line a number of samples and point: samples, index, label, margin.
 
     The numbers are those of the estimate, halved again and again; the samples are nested.
     """
     device = pick_device(device)
-    model = load_model(checkpoints, key["dataset"], key["model"], epoch, device=device)
-    x, y, index = load_points(points, key["dataset"], "test", device=device)
-    drawn = draw_points(len(x), min(count, len(x)), seed=seed, split="test")
-    counts = halved(margins["samples"])
-    bar = progress_bar(len(drawn), f"convergence {'/'.join(map(str, key.values()))}", "point")
+    model = load_model(checkpoints, run.dataset, run.model, epoch, device=device)
+    x, y, index = load_points(points, run.dataset, "test", device=device)
+    drawn = draw_points(len(x), min(subset, len(x)), seed=points_seed, split="test")
+    counts = halved(samples)
+    bar = progress_bar(len(drawn), f"convergence {run}", "point")
     found = margins_by_samples(
-        *(model, x[drawn], y[drawn]),
+        model,
+        x[drawn],
+        y[drawn],
         counts=counts,
-        radius=margins["radius"],
-        generator=torch.Generator().manual_seed(margins["seed"]),
+        radius=radius,
+        generator=torch.Generator().manual_seed(margins_seed),
         progress=bar.update_to,
     )  # (len(counts), points)
     bar.close()
-    values = {"index": index[drawn], "label": y[drawn].cpu()}
-    tables = [pd.DataFrame({"samples": n, **values, "margin": row}) for n, row in zip(counts, found.cpu(), strict=True)]
-    with whole_file(output) as path:
-        pd.concat(tables).to_csv(path, index=False)
-    print("\n".join(f"{n} samples: average {row.mean():.4f}" for n, row in zip(counts, found, strict=True)))
+    parts = []
+    for n, margins in zip(counts, found, strict=True):
+        part = point_table(index=index[drawn], label=y[drawn], margin=margins)
+        part.insert(0, "samples", n)
+        parts.append(part)
+        print(f"{n} samples: average {margins.mean():.4f}")
+    write_table(pd.concat(parts), table)
 
 
 def halved(samples):
@@ -41,16 +48,4 @@ def halved(samples):
 
 
 if __name__ == "__main__":
-    from lib.job import log_to
-
-    log_to(snakemake.log[0])
-    wildcards, params = snakemake.wildcards, snakemake.params
-    main(
-        *(snakemake.input.checkpoints, snakemake.input.points, snakemake.output[0]),
-        key={name: wildcards[name] for name in ("dataset", "model", "method", "seed")},
-        epoch=params.epoch,
-        count=params.points,
-        margins=params.margins,
-        seed=params.seed,
-        device=params.device,
-    )
+    call(main, snakemake)

@@ -2,18 +2,15 @@
 
 import pandas as pd
 
-from lib.job import whole_file
-from workflow_scripts.combine import read
+from workflow_scripts.common.files import write_table
+from workflow_scripts.common.runner import call
+from workflow_scripts.common.tables import read
 
 
-def main(parts, output):
+def main(parts, gathered):
     """Write the CSV files `parts`, one below the other."""
-    with whole_file(output) as path:
-        pd.concat(map(read, parts)).to_csv(path, index=False)
+    write_table(pd.concat(map(read, parts)), gathered)
 
 
 if __name__ == "__main__":
-    from lib.job import log_to
-
-    log_to(snakemake.log[0])
-    main(list(snakemake.input.parts), snakemake.output[0])
+    call(main, snakemake)

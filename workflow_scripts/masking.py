@@ -3,43 +3,36 @@
 import pandas as pd
 
 from lib.attacks import robust_accuracy
-from lib.checkpoints import load_model, load_points
-from lib.data import draw_points
-from lib.job import pick_device, progress_bar, whole_file
+from lib.data.points import draw_points
+from workflow_scripts.common.checkpoints import load_model, load_points
+from workflow_scripts.common.files import write_table
+from workflow_scripts.common.job import pick_device, progress_bar
+from workflow_scripts.common.runner import call
 
 
-def main(checkpoints, points, output, *, key, epoch, eps, step, iterations, masking, seed, device):
+def main(checkpoints, points, table, run, *, epoch, eps, pgd, subset, floors, factors, points_seed, device):
     """Write one line a factor on the logits and floor: factor, floor, eps, points, robust (percent).
 
     A factor changes neither a decision nor a distance, as longer training changes few: it makes the network confident.
     """
     device = pick_device(device)
-    x, y, _ = load_points(points, key["dataset"], "test", device=device)
-    drawn = draw_points(len(x), min(masking["points"], len(x)), seed=seed, split="test")
+    x, y, _ = load_points(points, run.dataset, "test", device=device)
+    drawn = draw_points(len(x), min(subset, len(x)), seed=points_seed, split="test")
     x, y = x[drawn], y[drawn]
-    bar = progress_bar(len(masking["factors"]), f"masking {'/'.join(map(str, key.values()))}", "factor")
+    bar = progress_bar(len(factors), f"masking {run}", "factor")
     lines = []
-    for factor in masking["factors"]:
-        model = load_model(checkpoints, key["dataset"], key["model"], epoch, device=device)
+    for factor in factors:
+        model = load_model(checkpoints, run.dataset, run.model, epoch, device=device)
         model.head.weight.mul_(factor)
         model.head.bias.mul_(factor)
-        for floor in masking["floors"]:
-            (robust,) = robust_accuracy(model, x, y, eps=[eps], step=step, iterations=iterations, gradient_floor=floor)
+        for floor in floors:
+            (robust,) = robust_accuracy(model, x, y, eps=[eps], **pgd, gradient_floor=floor)
             lines.append({"factor": factor, "floor": floor, "eps": eps, "points": len(x), "robust": robust})
             print(f"logits times {factor:g}, floor {floor:g}: {robust:.2f} % robust at eps {eps:g}")
         bar.update()
     bar.close()
-    with whole_file(output) as path:
-        pd.DataFrame(lines).to_csv(path, index=False)
+    write_table(pd.DataFrame(lines), table)
 
 
 if __name__ == "__main__":
-    from lib.job import log_to
-
-    log_to(snakemake.log[0])
-    wildcards, params = snakemake.wildcards, snakemake.params
-    main(
-        *(snakemake.input.checkpoints, snakemake.input.points, snakemake.output[0]),
-        key={name: wildcards[name] for name in ("dataset", "model", "method", "seed")},
-        **{name: params[name] for name in ("epoch", "eps", "step", "iterations", "masking", "seed", "device")},
-    )
+    call(main, snakemake)

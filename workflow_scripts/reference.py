@@ -1,6 +1,5 @@
 """Gather what a run produced into a folder small enough to commit; each line of a table says at which settings."""
 
-import json
 import platform
 import shutil
 from importlib.metadata import version
@@ -8,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib.job import whole_file
-from workflow_scripts.reproduction import benchmarked
+from workflow_scripts.common.files import whole_file, write_json
+from workflow_scripts.common.runner import call
+from workflow_scripts.common.tables import benchmarked, read_records
 
 PACKAGES = ["torch", "torchvision", "numpy", "pandas", "scikit-learn", "snakemake"]
 ATTACKED = ["attacks", "strong", "masking", "table1", "table1_strong"]
@@ -19,14 +19,14 @@ GZIP = {"method": "gzip", "mtime": 0}  # the same table gives the same bytes
 SAMPLED = ["margins", "margin_summary", "brackets", "table1", "table1_strong"]
 
 
-def main(tables, pages, about, *, runs, provenance, settings, commit, logs):
-    """Write to the folder of `about` (a json path) the CSV files `tables` with their settings, and copies of `pages`.
+def main(tables, pages, records, provenance, record, *, settings, commit, logs):
+    """Write to the folder of `record` (a json path) the CSV files `tables` with their settings, and copies of `pages`.
 
-    The largest tables are packed: margins.csv.gz. runs, provenance: json files of the training runs and of the data;
+    The largest tables are packed: margins.csv.gz. records, provenance: json files of the training runs and of the data;
     logs: folder of the jobs' benchmark files.
     """
-    folder = Path(about).parent
-    datasets = [json.loads(Path(path).read_text(encoding="utf-8")) for path in provenance]
+    folder = Path(record).parent
+    datasets, trained = read_records(provenance), read_records(records)
     titles = {data["dataset"]: data["title"] for data in datasets}
     for path in map(Path, tables):
         table = with_settings(pd.read_csv(path, dtype={"column": str}), path.stem, settings)
@@ -37,9 +37,8 @@ def main(tables, pages, about, *, runs, provenance, settings, commit, logs):
     for path in map(Path, pages):
         with whole_file(folder / path.name) as partial:
             shutil.copyfile(path, partial)
-    trained = [json.loads(Path(path).read_text(encoding="utf-8")) for path in runs]
     seconds = {"train": sum(run["seconds"] for run in trained)} | benchmarked(logs)
-    record = {
+    about = {
         "commit": commit,
         "settings": settings,
         "data": datasets,
@@ -48,8 +47,7 @@ def main(tables, pages, about, *, runs, provenance, settings, commit, logs):
         "machine": {"processor": platform.processor() or platform.machine(), "python": platform.python_version()},
         "versions": {name: version(name) for name in PACKAGES},
     }
-    with whole_file(about) as partial:
-        partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    write_json(about, record, indent=1)
 
 
 def with_settings(table, name, settings):
@@ -75,16 +73,4 @@ def with_settings(table, name, settings):
 
 
 if __name__ == "__main__":
-    from lib.job import log_to
-
-    log_to(snakemake.log[0])
-    main(
-        tables=snakemake.input.tables,
-        pages=snakemake.input.pages,
-        about=snakemake.output.about,
-        runs=snakemake.input.runs,
-        provenance=snakemake.input.provenance,
-        settings=snakemake.params.settings,
-        commit=snakemake.params.commit,
-        logs=Path(snakemake.log[0]).parent.parent,
-    )
+    call(main, snakemake)

@@ -4,15 +4,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lib.checkpoints import load_points
-from lib.data import read_arrays
-from lib.job import whole_file
+from lib.data.arrays import read_arrays
 from lib.margins import linear_margins
 from lib.svm import hard_margin_svm
-from workflow_scripts.margins import margin_table
+from workflow_scripts.common.checkpoints import load_points
+from workflow_scripts.common.files import write_table
+from workflow_scripts.common.point_tables import margin_table
+from workflow_scripts.common.runner import call
 
 
-def main(data, points, output):
+def main(data, points, table):
     """Write one line a point: split, index, label, prediction, margin (L2, pixels in [0, 1])."""
     arrays = read_arrays(data)
     x, y = arrays["x_train"] / 255, arrays["y_train"]
@@ -29,12 +30,8 @@ def main(data, points, output):
         x, y, index = load_points(points, "mnist01", split)
         prediction = (x.flatten(1).double() @ weights.T + biases).argmax(1)
         tables.append(margin_table(split, index, y, prediction, linear_margins(weights, biases, x, y)))
-    with whole_file(output) as path:
-        pd.concat(tables).to_csv(path, index=False)
+    write_table(pd.concat(tables), table)
 
 
 if __name__ == "__main__":
-    from lib.job import log_to
-
-    log_to(snakemake.log[0])
-    main(snakemake.input.data, snakemake.input.points, snakemake.output[0])
+    call(main, snakemake)

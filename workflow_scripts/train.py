@@ -1,6 +1,5 @@
 """Train one network: checkpoints, training curve, and a record of how they came about."""
 
-import json
 import platform
 from pathlib import Path
 from time import monotonic
@@ -8,70 +7,65 @@ from time import monotonic
 import pandas as pd
 import torch
 
-from lib import resume
-from lib.checkpoints import save
-from lib.data import digest, read_arrays
-from lib.job import pick_device, progress_bar, whole_file
+from lib.data.arrays import digest, read_arrays
 from lib.models import build
 from lib.training import Epoch, train
+from workflow_scripts.common import resume
+from workflow_scripts.common.checkpoints import save
+from workflow_scripts.common.files import write_json, write_table
+from workflow_scripts.common.job import pick_device, progress_bar
+from workflow_scripts.common.runner import call
 
 SAVE_SECONDS = 20  # between two states to go on from; a killed run loses no more than that
 
 
-def main(data, checkpoints, curve, run, *, key, objective, epochs, keep, sgd, device):
-    """Train the run `key` (dataset, model, method, seed) and write its three files."""
+def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, sgd, device):
+    """Train `run` and write its three files: the weights after the epochs in `keep`, a line an epoch, how it was done.
+
+    objective: lam, beta, tau and orthogonality of eq. (4); sgd: learning_rate, momentum, batch_size.
+    """
     device = pick_device(device)
     images = read_arrays(data)
-    model = build(key["dataset"], key["model"], seed=key["seed"]).to(device)
-    rule = sgd | {"lam": objective["lam"], "beta": objective["beta"], "orthogonality": objective["orthogonality"]}
-    rule |= {"tau": torch.inf if objective["tau"] is None else objective["tau"], "epochs": epochs}
-    decisive = {
-        "keep": sorted(keep),
-        "data": digest(*images.values()),
-        "torch": torch.__version__,
-        "device": str(device),
-    }
-    identity = resume.fingerprint(**key, **rule, **decisive)
+    model = build(run.dataset, run.model, seed=run.seed).to(device)
+    tau = torch.inf if objective["tau"] is None else objective["tau"]
+    settings = sgd | objective | {"tau": tau, "epochs": epochs}
+    decisive = {"keep": sorted(keep), "data": digest(*images.values()), "torch": torch.__version__}
+    identity = resume.fingerprint(**run._asdict(), **settings, **decisive, device=str(device))
     unfinished = Path(checkpoints).with_name("unfinished.safetensors")
+    kept, records = followed(model, images, run, settings, set(keep), unfinished, identity)
+    table = pd.DataFrame(records).drop(columns="seconds")
+    for position, (name, value) in enumerate(run._asdict().items()):
+        table.insert(position, name, value)
+    save(checkpoints, kept, run._asdict())
+    write_table(table, curve)
+    about = run._asdict() | {"objective": objective, "epochs": epochs, **sgd}
+    about |= {"seconds": sum(epoch.seconds for epoch in records), "device": device_name(device)}
+    write_json(about | {"torch": torch.__version__, "python": platform.python_version()}, record)
+    resume.remove(unfinished)
+
+
+def followed(model, images, run, settings, keep, unfinished, identity):
+    """Train the model from where an earlier call stopped: ({epoch: weights} of the kept epochs, [Epoch])."""
     before, kept, records = resume.load(unfinished, identity)
-    records, saved = [Epoch(*record) for record in records], monotonic()
+    records, saved, epochs = [Epoch(*record) for record in records], monotonic(), settings["epochs"]
     if before is not None:
         print(f"going on after epoch {records[-1].epoch} of an earlier call")
-    bar = progress_bar(epochs, f"train {'/'.join(map(str, key.values()))}", "epoch", len(records))
-    for record, state in train(model, **images, seed=key["seed"], resume=before, **rule):
-        records.append(record)
-        if record.epoch in keep:
-            kept[record.epoch] = {name: tensor.cpu().clone() for name, tensor in model.state_dict().items()}
+    bar = progress_bar(epochs, f"train {run}", "epoch", len(records))
+    for epoch, state in train(model, **images, seed=run.seed, resume=before, **settings):
+        records.append(epoch)
+        if epoch.epoch in keep:
+            kept[epoch.epoch] = {name: tensor.cpu().clone() for name, tensor in model.state_dict().items()}
         print(
-            f"epoch {record.epoch}/{epochs}  loss {record.train_loss:.6f}  train error {record.train_error:.2f} %  "
-            f"test error {record.test_error:.2f} %  {record.seconds:.2f} s"
+            f"epoch {epoch.epoch}/{epochs}  loss {epoch.train_loss:.6f}  train error {epoch.train_error:.2f} %  "
+            f"test error {epoch.test_error:.2f} %  {epoch.seconds:.2f} s"
         )
-        bar.set_postfix_str(f"loss {record.train_loss:.4f}, test error {record.test_error:.2f} %", refresh=False)
+        bar.set_postfix_str(f"loss {epoch.train_loss:.4f}, test error {epoch.test_error:.2f} %", refresh=False)
         bar.update()
         if monotonic() - saved > SAVE_SECONDS:
             resume.save(unfinished, state, kept, records, identity)
             saved = monotonic()
     bar.close()
-    seconds = sum(record.seconds for record in records)
-    about = key | {"objective": objective, "epochs": epochs, **sgd, "seconds": seconds}
-    about |= {"device": device_name(device), "torch": torch.__version__, "python": platform.python_version()}
-    write(checkpoints, curve, run, key, kept, records, about)
-    resume.remove(unfinished)
-
-
-def write(checkpoints, curve, run, key, kept, records, about):
-    table = pd.DataFrame(records).drop(columns="seconds")
-    for position, (name, value) in enumerate(key.items()):
-        table.insert(position, name, value)
-    save(checkpoints, kept, key)
-    with whole_file(curve) as path:
-        table.to_csv(path, index=False)
-    write_json(about, run)
-
-
-def write_json(about, path):
-    with whole_file(path) as partial:
-        partial.write_text(json.dumps(about, indent=2) + "\n")
+    return kept, records
 
 
 def device_name(device):
@@ -79,22 +73,4 @@ def device_name(device):
 
 
 if __name__ == "__main__":
-    from lib.job import log_to
-
-    log_to(snakemake.log[0])
-    wildcards = snakemake.wildcards
-    main(
-        snakemake.input.data,
-        *(snakemake.output.checkpoints, snakemake.output.curve, snakemake.output.run),
-        key={
-            "dataset": wildcards.dataset,
-            "model": wildcards.model,
-            "method": wildcards.method,
-            "seed": int(wildcards.seed),
-        },
-        objective=snakemake.params.objective,
-        epochs=snakemake.params.epochs,
-        keep=set(snakemake.params.keep),
-        sgd=snakemake.params.sgd | {"batch_size": snakemake.params.batch_size},
-        device=snakemake.params.device,
-    )
+    call(main, snakemake)

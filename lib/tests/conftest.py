@@ -1,6 +1,6 @@
 import pytest
 
-from lib.vision import import_torchvision
+from lib.data.torchvision_files import import_torchvision
 
 
 @pytest.fixture

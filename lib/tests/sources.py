@@ -6,8 +6,9 @@ import pickle
 
 import numpy as np
 
-from lib import data
-from lib.vision import import_torchvision
+from lib.data import torchvision_files
+from lib.data.arrays import ARRAYS
+from lib.data.torchvision_files import import_torchvision
 
 WRONG_PICKLE = "unpickled"
 
@@ -33,11 +34,11 @@ def write_idx(root, made, monkeypatch):
     folder = root / "MNIST" / "raw"
     folder.mkdir(parents=True)
     sums = {}
-    for name, key in zip(data.MNIST_SHA256, data.ARRAYS, strict=True):
+    for name, key in zip(torchvision_files.MNIST_SHA256, ARRAYS, strict=True):
         head = bytes([0, 0, 8, made[key].ndim]) + b"".join(size.to_bytes(4, "big") for size in made[key].shape)
         (folder / name).write_bytes(head + made[key].tobytes())
         sums[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    monkeypatch.setattr(data, "MNIST_SHA256", sums)
+    monkeypatch.setattr(torchvision_files, "MNIST_SHA256", sums)
     return folder
 
 

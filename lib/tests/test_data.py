@@ -1,22 +1,26 @@
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from lib import data, embedded
+import lib.data
+from lib.data import embedded, npz
+from lib.data.arrays import ARRAYS, digest, to_float
+from lib.data.names import TITLES
+from lib.data.points import draw_points
+from lib.data.sources import DIGITS_01, load
+from lib.data.torchvision_files import FILES, import_torchvision
 from lib.tests.sources import arrays, write_batches, write_idx
-from lib.vision import import_torchvision
-from workflow_scripts.data import main as write_data
-from workflow_scripts.points import main as write_points
+
+
+def test_load_is_found_in_the_package():
+    assert lib.data.load is load
 
 
 def assert_holds(loaded, made):
-    for key in data.ARRAYS:
+    for key in ARRAYS:
         np.testing.assert_array_equal(getattr(loaded, key), made[key].reshape(getattr(loaded, key).shape))
         assert getattr(loaded, key).dtype == np.uint8
 
@@ -29,7 +33,7 @@ def test_idx_files(tmp_path, monkeypatch, no_network, source):
     made = arrays((28, 28))
     write_idx(tmp_path, made, monkeypatch)
     np.savez(tmp_path / "mnist.npz", **arrays((28, 28), seed=1))  # auto prefers torchvision's files
-    loaded = data.load("mnist", source=source, root=tmp_path)
+    loaded = load("mnist", source=source, root=tmp_path)
     assert_holds(loaded, made)
     assert loaded.x_train.shape == (20, 28, 28, 1) and no_network == []
     assert loaded.provenance == {
@@ -38,7 +42,7 @@ def test_idx_files(tmp_path, monkeypatch, no_network, source):
         "source": "torchvision",
         "stand_in": False,
         "origin": "the official files of MNIST, checksums verified",
-        "sha256": data.digest(*loaded[:4]),
+        "sha256": digest(*loaded[:4]),
         "train": 20,
         "test": 20,
         "classes": 10,
@@ -49,7 +53,7 @@ def test_idx_files(tmp_path, monkeypatch, no_network, source):
 def test_batches_of_cifar10(tmp_path, monkeypatch, no_network):
     made = arrays((32, 32, 3))
     write_batches(tmp_path, made, monkeypatch)
-    loaded = data.load("cifar10", root=tmp_path)
+    loaded = load("cifar10", root=tmp_path)
     assert_holds(loaded, made)
     assert (loaded.provenance["title"], loaded.provenance["source"]) == ("CIFAR-10", "torchvision")
 
@@ -60,47 +64,47 @@ def test_npz(tmp_path, no_network, source, name, shape):
     made = arrays(shape)
     made["y_train"] = made["y_train"].astype(np.int64)[:, None]
     np.savez_compressed(tmp_path / f"{name}.npz", **made)
-    loaded = data.load(name, source=source, root=tmp_path)
+    loaded = load(name, source=source, root=tmp_path)
     assert_holds(loaded, made)
     assert loaded.x_train.ndim == 4 and loaded.y_train.shape == (20,) and no_network == []
     assert loaded.provenance["source"] == "npz" and not loaded.provenance["stand_in"]
-    assert loaded.provenance["title"] == data.TITLES[name] + " (unverified)"
+    assert loaded.provenance["title"] == TITLES[name] + " (unverified)"
 
 
 def test_npz_files_are_recognised_by_their_digest(tmp_path, monkeypatch):
     made = arrays((32, 32, 3))
     np.savez(tmp_path / "cifar10.npz", **made)
-    digest = data.digest(*(made[key] for key in data.ARRAYS))
-    monkeypatch.setattr(data, "KNOWN", {digest: ("CIFAR-10 (JPEG)", "in words")})
-    about = data.load("cifar10", root=tmp_path).provenance
-    assert (about["title"], about["origin"], about["sha256"]) == ("CIFAR-10 (JPEG)", "cifar10.npz: in words", digest)
+    known = digest(*(made[key] for key in ARRAYS))
+    monkeypatch.setattr(npz, "KNOWN", {known: ("CIFAR-10 (JPEG)", "in words")})
+    about = load("cifar10", root=tmp_path).provenance
+    assert (about["title"], about["origin"], about["sha256"]) == ("CIFAR-10 (JPEG)", "cifar10.npz: in words", known)
 
 
 def test_digits_0_and_1_keep_their_order(tmp_path):
     made = arrays((28, 28))
     np.savez(tmp_path / "mnist.npz", **made)
-    loaded = data.load("mnist01", root=tmp_path)
+    loaded = load("mnist01", root=tmp_path)
     rows = [row for row in range(20) if made["y_train"][row] in (0, 1)]
     np.testing.assert_array_equal(loaded.x_train[..., 0], made["x_train"][rows])
     np.testing.assert_array_equal(loaded.y_train, made["y_train"][rows])
     about = loaded.provenance
     assert (about["title"], about["classes"], about["train"]) == ("MNIST 0/1 (unverified)", 2, len(rows))
-    assert about["sha256"] == data.digest(*loaded[:4]) != data.load("mnist", root=tmp_path).provenance["sha256"]
+    assert about["sha256"] == digest(*loaded[:4]) != load("mnist", root=tmp_path).provenance["sha256"]
 
 
 def test_every_title_of_mnist_has_one_for_its_digits_0_and_1():
-    titles = {title for title, _ in data.KNOWN.values() if title.startswith("MNIST")}
-    assert titles | {"MNIST (unverified)", "MNIST (5,000 digits)"} == set(data.DIGITS_01)
+    titles = {title for title, _ in npz.KNOWN.values() if title.startswith("MNIST")}
+    assert titles | {"MNIST (unverified)", "MNIST (5,000 digits)"} == set(DIGITS_01)
 
 
 def test_embedded_data_say_what_they_are(monkeypatch, tmp_path):
-    small = tuple(arrays((32, 32, 3))[key] for key in data.ARRAYS)
+    small = tuple(arrays((32, 32, 3))[key] for key in ARRAYS)
     monkeypatch.setattr(embedded, "textures", lambda: small)
-    about = data.load("cifar10", source="embedded", root=tmp_path / "none").provenance
+    about = load("cifar10", source="embedded", root=tmp_path / "none").provenance
     assert (about["title"], about["source"], about["stand_in"]) == ("CIFAR-10 stand-in", "embedded", True)
     assert "synthetic" in about["origin"] and "not the images of CIFAR-10" in about["origin"]
     for name, title, train in (("mnist", "MNIST (5,000 digits)", 4000), ("mnist01", "MNIST 0/1 (subset)", 800)):
-        about = data.load(name, source="embedded").provenance
+        about = load(name, source="embedded").provenance
         assert (about["title"], about["train"], about["stand_in"]) == (title, train, False)
 
 
@@ -110,13 +114,13 @@ def test_downloads_appear_whole(tmp_path, monkeypatch):
 
     def download(self):
         assert not list(root.glob("MNIST/raw/*"))
-        for file in data.FILES["mnist"]:
+        for file in FILES["mnist"]:
             target = Path(self.root, file)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes((tmp_path / "remote" / file).read_bytes())
 
     monkeypatch.setattr(import_torchvision().datasets.MNIST, "download", download)
-    assert_holds(data.load("mnist", root=root), made)
+    assert_holds(load("mnist", root=root), made)
     assert [path.name for path in root.iterdir()] == ["MNIST"]  # the temporary folder is gone
 
 
@@ -125,81 +129,41 @@ def test_downloads_appear_whole(tmp_path, monkeypatch):
 
 def test_digest_tells_values_shapes_and_order_apart():
     one, two = np.arange(6, dtype=np.uint8), np.arange(1, 7, dtype=np.uint8)
-    values = [data.digest(*given) for given in ((one, two), (two, one), (one,), (one.reshape(2, 3), two))]
+    values = [digest(*given) for given in ((one, two), (two, one), (one,), (one.reshape(2, 3), two))]
     assert len(set(values)) == 4 and all(len(value) == 64 for value in values)
-    assert data.digest(one.reshape(2, 3)) == data.digest(np.asfortranarray(one.reshape(2, 3)))
+    assert digest(one.reshape(2, 3)) == digest(np.asfortranarray(one.reshape(2, 3)))
 
 
 def test_to_float():
     images = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
     images.flags.writeable = False
-    x = data.to_float(images)
+    x = to_float(images)
     assert x.shape == (2, 3, 4, 5) and x.dtype == torch.float32 and x.is_contiguous()
     assert x[1, 2, 3, 4].item() == np.float32(images[1, 3, 4, 2]) / np.float32(255)
-    every = data.to_float(np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)).flatten()
+    every = to_float(np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)).flatten()
     assert every[0] == 0 and every[-1] == 1 and torch.equal((every * 255).round(), torch.arange(256.0))
     for wrong in (images / 255, images[0]):
         with pytest.raises(ValueError, match=r"images must be uint8 \(n, h, w, c\)"):
-            data.to_float(wrong)
+            to_float(wrong)
 
 
 def test_points_are_distinct_nested_and_repeatable():
-    points = data.draw_points(100, 30, seed=1)
+    points = draw_points(100, 30, seed=1)
     assert points.dtype == np.int64 and (np.diff(points) > 0).all() and points[0] >= 0 and points[-1] < 100
-    np.testing.assert_array_equal(points, data.draw_points(100, 30, seed=1))
-    assert not np.array_equal(points, data.draw_points(100, 30, seed=2))
-    assert set(points) < set(data.draw_points(100, 31, seed=1))
-    np.testing.assert_array_equal(data.draw_points(7, 7, seed=0), np.arange(7))
+    np.testing.assert_array_equal(points, draw_points(100, 30, seed=1))
+    assert not np.array_equal(points, draw_points(100, 30, seed=2))
+    assert set(points) < set(draw_points(100, 31, seed=1))
+    np.testing.assert_array_equal(draw_points(7, 7, seed=0), np.arange(7))
     for count in (0, 8):
         with pytest.raises(ValueError, match=rf"the test split holds 7 points, {count} are requested"):
-            data.draw_points(7, count, seed=0, split="test")
+            draw_points(7, count, seed=0, split="test")
 
 
 def test_every_point_is_drawn_equally_often():
     counts = np.zeros(10)
     for seed in range(2000):
-        counts[data.draw_points(10, 3, seed=seed)] += 1
+        counts[draw_points(10, 3, seed=seed)] += 1
     assert np.abs(counts - 600).max() < 5 * np.sqrt(2000 * 0.3 * 0.7)
-
-
-# scripts
-
-
-def test_scripts_write_the_data_and_the_points(tmp_path, capsys):
-    np.savez(tmp_path / "cifar10.npz", **arrays((32, 32, 3)))
-    loaded = data.load("cifar10", root=tmp_path)
-    npz, about = tmp_path / "out" / "data.npz", tmp_path / "out" / "data.json"
-    write_data(dataset="cifar10", source="auto", root=tmp_path, npz_path=npz, json_path=about)
-    assert json.loads(about.read_text()) == loaded.provenance
-    with np.load(npz, allow_pickle=False) as written:
-        assert set(written.files) == set(data.ARRAYS)
-        assert_holds(loaded, written)
-    margins, attack = tmp_path / "out" / "margins.npz", tmp_path / "out" / "attack.npz"
-    for count, expected in ((None, 20), (5, 5)):
-        write_points(npz, margins, attack, train=6, test=4, attack=count, seed=3)
-        with np.load(margins) as points, np.load(attack) as attacked:
-            splits = {key.split("_")[1] for key in points.files}
-            assert splits == {"train", "test"} and len(points.files) == 6
-            assert set(attacked.files) == {"x_test", "y_test", "index_test"}
-            assert [len(points["index_train"]), len(points["index_test"]), len(attacked["x_test"])] == [6, 4, expected]
-            np.testing.assert_array_equal(points["x_train"], loaded.x_train[points["index_train"]])
-            np.testing.assert_array_equal(points["y_test"], loaded.y_test[points["index_test"]])
-            np.testing.assert_array_equal(attacked["x_test"], loaded.x_test[attacked["index_test"]])
-            assert set(points["index_test"]) <= set(attacked["index_test"])
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("CIFAR-10 (unverified): 20 training and 20 test images, sha256 ")
-    assert lines[2] == "margins: 6 training and 4 test points; attack: 5 test images"
-    assert {path.name for path in npz.parent.iterdir()} == {"data.npz", "data.json", "margins.npz", "attack.npz"}
-
-
-def test_jobs_that_prepare_data_import_no_torch(tmp_path):
-    np.savez(tmp_path / "mnist.npz", **arrays((28, 28)))
-    script = (
-        "import sys\nfrom workflow_scripts import data, points\n"
-        f"data.main('mnist', 'auto', {str(tmp_path)!r}, {str(tmp_path / 'a.npz')!r}, {str(tmp_path / 'a.json')!r})\n"
-        "assert 'torch' not in sys.modules and 'pandas' not in sys.modules\n"
-    )
-    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
 
 
 # the real files
@@ -207,20 +171,20 @@ def test_jobs_that_prepare_data_import_no_torch(tmp_path):
 
 @pytest.mark.realdata
 def test_real_files(real_root):
-    mnist = data.load("mnist", source="torchvision", root=real_root)
-    assert mnist.provenance["sha256"] in data.KNOWN and mnist.x_train.shape == (60000, 28, 28, 1)
-    zeros_ones = data.load("mnist01", root=real_root)
+    mnist = load("mnist", source="torchvision", root=real_root)
+    assert mnist.provenance["sha256"] in npz.KNOWN and mnist.x_train.shape == (60000, 28, 28, 1)
+    zeros_ones = load("mnist01", root=real_root)
     assert np.bincount(zeros_ones.y_train).tolist() == [5923, 6742] and zeros_ones.provenance["title"] == "MNIST 0/1"
-    cifar10 = data.load("cifar10", source="npz", root=real_root)
+    cifar10 = load("cifar10", source="npz", root=real_root)
     assert np.bincount(cifar10.y_train).tolist() == [5000] * 10 and cifar10.provenance["title"] == "CIFAR-10 (JPEG)"
 
 
 @pytest.mark.realdata
 def test_real_mnist_as_npz_is_recognised(real_root, tmp_path):
-    mnist = data.load("mnist", source="torchvision", root=real_root)
-    np.savez(tmp_path / "mnist.npz", **{key: getattr(mnist, key).squeeze() for key in data.ARRAYS})
-    assert data.load("mnist", root=tmp_path).provenance["title"] == "MNIST"
-    assert data.load("mnist01", root=tmp_path).provenance["title"] == "MNIST 0/1"
+    mnist = load("mnist", source="torchvision", root=real_root)
+    np.savez(tmp_path / "mnist.npz", **{key: getattr(mnist, key).squeeze() for key in ARRAYS})
+    assert load("mnist", root=tmp_path).provenance["title"] == "MNIST"
+    assert load("mnist01", root=tmp_path).provenance["title"] == "MNIST 0/1"
 
 
 @pytest.fixture

@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 
-from lib import data
+from lib.data.names import TITLES
+from lib.data.sources import load
+from lib.data.torchvision_files import MNIST_SHA256
 from lib.tests.sources import arrays, write_idx
 
 
 @pytest.mark.parametrize("source", ["auto", "torchvision"])
-@pytest.mark.parametrize("name", data.NAMES)
+@pytest.mark.parametrize("name", TITLES)
 def test_no_data_lists_the_four_ways(tmp_path, no_network, name, source):
     with pytest.raises(FileNotFoundError) as caught:
-        data.load(name, source=source, root=tmp_path)
+        load(name, source=source, root=tmp_path)
     message = str(caught.value)
     for part in ("torchvision's files", ".npz", "network", "embedded", "(4)", str(tmp_path), "urlopen"):
         assert part in message
@@ -20,27 +22,27 @@ def test_no_data_lists_the_four_ways(tmp_path, no_network, name, source):
 
 def test_unknown_names_and_sources(tmp_path):
     with pytest.raises(ValueError, match=r"unknown data set 'svhn': choose one of mnist01, mnist, cifar10"):
-        data.load("svhn")
+        load("svhn")
     with pytest.raises(ValueError, match=r"unknown source 'web' for mnist: choose one of auto, torchvision"):
-        data.load("mnist", source="web")
+        load("mnist", source="web")
     with pytest.raises(FileNotFoundError, match=r"mnist\.npz does not exist: put x_train"):
-        data.load("mnist01", source="npz", root=tmp_path)
+        load("mnist01", source="npz", root=tmp_path)
 
 
 @pytest.mark.parametrize("number", range(4))
 def test_a_changed_idx_file_is_refused(tmp_path, monkeypatch, no_network, number):
     folder = write_idx(tmp_path, arrays((28, 28)), monkeypatch)
-    path = folder / list(data.MNIST_SHA256)[number]
+    path = folder / list(MNIST_SHA256)[number]
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(ValueError, match=rf"{path.name}: its sha256 is not .* delete it"):
-        data.load("mnist", root=tmp_path)
+        load("mnist", root=tmp_path)
 
 
 def test_unchecked_copies_of_an_old_torchvision_are_refused(tmp_path, monkeypatch):
     write_idx(tmp_path, arrays((28, 28)), monkeypatch)
     (tmp_path / "MNIST" / "processed").mkdir()
     with pytest.raises(ValueError, match=r"processed holds copies of an old torchvision .* delete it"):
-        data.load("mnist", root=tmp_path)
+        load("mnist", root=tmp_path)
 
 
 CASES = [  # name, key, how it is broken, what the error says
@@ -66,21 +68,21 @@ def test_what_is_wrong_in_an_npz_is_named(tmp_path, name, key, broken, message):
     made[key] = broken(made[key])
     np.savez(tmp_path / f"{name}.npz", **made)
     with pytest.raises(ValueError, match=rf"{name}\.npz: {key} {message}"):
-        data.load(name, source="npz", root=tmp_path)
+        load(name, source="npz", root=tmp_path)
 
 
 def test_an_empty_split_is_refused(tmp_path):
     made = arrays((28, 28))
     np.savez(tmp_path / "mnist.npz", **(made | {key: made[key][:0] for key in ("x_test", "y_test")}))
     with pytest.raises(ValueError, match=r"y_test is empty"):
-        data.load("mnist", source="npz", root=tmp_path)
+        load("mnist", source="npz", root=tmp_path)
 
 
 def test_missing_keys_are_named(tmp_path):
     made = arrays((28, 28))
     np.savez(tmp_path / "mnist.npz", x_train=made["x_train"], y_train=made["y_train"], labels=made["y_test"])
     with pytest.raises(ValueError, match=r"mnist\.npz lacks x_test, y_test: it must hold x_train, y_train"):
-        data.load("mnist", root=tmp_path)
+        load("mnist", root=tmp_path)
 
 
 @pytest.mark.parametrize("keep", [0, 10, 0.5, 0.999])
@@ -90,7 +92,7 @@ def test_a_truncated_npz_is_refused(tmp_path, keep):
     content = path.read_bytes()
     path.write_bytes(content[: int(keep * len(content)) if isinstance(keep, float) else keep])
     with pytest.raises(ValueError, match=r"mnist\.npz is not an npz file, or is cut short"):
-        data.load("mnist", root=tmp_path)
+        load("mnist", root=tmp_path)
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -101,4 +103,4 @@ def test_a_damaged_npz_is_refused(tmp_path, save):
     content[5000:5100] = bytes(100)
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"mnist\.npz: its array x_train cannot be read"):
-        data.load("mnist", root=tmp_path)
+        load("mnist", root=tmp_path)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from lib import embedded
-from lib.data import to_float
+from lib.data import embedded
+from lib.data.arrays import to_float
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_textures_have_the_form_of_cifar10(textures):
 
 def test_textures_are_the_same_bits_for_the_same_seed():
     script = (
-        "import hashlib\nfrom lib.embedded import textures\n"
+        "import hashlib\nfrom lib.data.embedded import textures\n"
         "print(hashlib.sha256(b''.join(a.tobytes() for a in textures(n_train=40, n_test=20, seed={}))).hexdigest())"
     )
     runs = [

@@ -1,0 +1,51 @@
+"""npz files of any origin with x_train, y_train, x_test, y_test: checked, and recognised where they are known ones."""
+
+import numpy as np
+
+from .arrays import ARRAYS, as_uint8, digest, read_arrays
+from .names import TITLES
+
+SHAPES = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
+
+# digest() of the four arrays of an npz file -> what they are
+MNIST_DIGEST = "bcbb254c4d6c2ecb17e007532adbcbabd6866393c197b1300e464f66c768f0a4"
+JPEG_DIGEST = "77ad9af664a8909781ff28b63238837ccb0e6405ca26a07a4135577c1ca0ecb0"
+KNOWN = {
+    MNIST_DIGEST: ("MNIST", "the official MNIST, recognised by its SHA-256"),
+    JPEG_DIGEST: ("CIFAR-10 (JPEG)", "CIFAR-10 decoded from JPEG copies, slightly lossy, recognised by its SHA-256"),
+}
+
+
+def read(base, root):
+    """Return the four arrays of root/base.npz, their title and origin; errors name what is wrong."""
+    path = root / f"{base}.npz"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist: put {', '.join(ARRAYS)} there, or choose another source")
+    given = read_arrays(path, remedy="write it again with numpy.savez from plain arrays")
+    splits = [_checked_split(path, given, split, SHAPES[base]) for split in ("train", "test")]
+    arrays = as_uint8(splits)
+    unknown = (f"{TITLES[base]} (unverified)", "arrays of unknown origin, no known SHA-256")
+    title, origin = KNOWN.get(digest(*arrays), unknown)
+    return arrays, title, f"{path.name}: {origin}"
+
+
+def _checked_split(path, arrays, split, shape):
+    """Return images (n, h, w, c) and labels (n,) of a split; ValueError names the first thing that is wrong."""
+    x, y = arrays[f"x_{split}"], arrays[f"y_{split}"]
+
+    def need(condition, key, wrong, remedy):
+        if not condition:
+            raise ValueError(f"{path}: {key}_{split} {wrong}: {remedy}")
+
+    allowed = [shape, shape[:2]] if shape[2] == 1 else [shape]
+    wanted = " or ".join(f"(n, {', '.join(map(str, one))})" for one in allowed)
+    need(x.dtype == np.uint8, "x", f"has type {x.dtype}, not uint8", "store pixels as whole numbers 0 to 255")
+    need(x.shape[1:] in allowed, "x", f"has shape {x.shape}", f"the shape must be {wanted}")
+    need(np.issubdtype(y.dtype, np.integer), "y", f"has type {y.dtype}, no integers", "store labels as 0 to 9")
+    need(y.ndim and y.shape[1:] in ((), (1,)), "y", f"has shape {y.shape}", "the shape must be (n,) or (n, 1)")
+    need(len(x) == len(y), "y", f"has {len(y)} labels for {len(x)} images", "store one label for each image")
+    inside = len(y) and y.min() >= 0 and y.max() <= 9
+    need(inside, "y", "is empty or has labels outside 0 to 9", "store labels as 0 to 9")
+    absent = sorted(set(range(10)) - set(np.unique(y).tolist()))
+    need(not absent, "y", f"has no label {', '.join(map(str, absent))}", "every class must be present in both splits")
+    return x.reshape(-1, *shape), y.reshape(-1)

@@ -1,0 +1,29 @@
+"""The strongest of several attacks: robust accuracy that hides nothing behind a network's confidence."""
+
+import torch
+
+from .attacks import HELD, LOSSES, breaking_steps
+from .minimum_norm import attack_distances
+
+
+def withstands(model, x, y, *, eps, step=0.01, iterations=1000, steps=200, progress=None):
+    """Return whether each point holds at each radius against the strongest of three attacks, bool (n, len(eps)).
+
+    The attacks: the nearest adversarial point inside [0, 1] (`attack_distances` with `steps`), then PGD on the
+    cross-entropy and on the margin loss, without a floor under the gradient, on the points that still stand.
+    Arguments as for attacks.breaking_steps; eps 0 is the clean prediction. progress: called with (done, len(eps)).
+    """
+    with torch.no_grad():
+        correct = torch.cat([model(part).argmax(1) for part in x.split(256)]) == y
+    distance = torch.zeros(len(x), device=x.device)
+    distance[correct] = attack_distances(model, x[correct], steps=steps, bounds=(0, 1)).to(distance.dtype)
+    held = torch.stack([correct & (distance > radius) if radius else correct for radius in eps], 1)
+    for j, radius in enumerate(eps):
+        for loss in LOSSES if radius else ():
+            rows = held[:, j].nonzero()[:, 0]
+            attack = {"eps": [radius], "step": step, "iterations": iterations, "loss": loss}
+            broken = breaking_steps(model, x[rows], y[rows], **attack)[:, 0] != HELD
+            held[rows[broken.to(rows.device)], j:] = False
+        if progress is not None:
+            progress(j + 1, len(eps))
+    return held.cpu()

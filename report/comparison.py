@@ -1,0 +1,61 @@
+"""Our numbers beside others: Table 1 beside the published one, an attack beside the strongest, a margin's estimate
+beside the distance that an attack found."""
+
+import numpy as np
+
+from .results import NETWORK
+from .statistics import bootstrap
+
+OVERSTATED = 5.0  # percentage points between two attacks that are worth a sentence
+
+
+def with_published(table, published):
+    """Return `table` (of `tables.table1`) with the columns published and difference (ours minus published).
+
+    Both are NaN where the published table has no such cell, or none that is legible.
+    """
+    joined = table.merge(
+        published.rename(columns={"value": "published"}), on=[*NETWORK, "column"], how="left", validate="one_to_one"
+    )
+    return joined.assign(difference=joined["value"] - joined["published"])
+
+
+def readings(attacks, strong, floor, seed=0):
+    """Return robust accuracies (percent) under the attack as configured and under the strongest, on the same images.
+
+    attacks, strong: dataset, model, method, seed, eps, index, held; strong also gradient, the length of the first
+    gradient at the image; floor: of the attack as configured. The result has one dict a network and eps: images,
+    configured, strong, overstated (the difference in percentage points), low and high (its 95 % interval), masked
+    (percent of the images whose gradient is shorter than the floor).
+    """
+    if attacks.empty or strong.empty:
+        return []
+    cell = [*NETWORK, "seed", "eps", "index"]
+    both = attacks[[*cell, "held"]].merge(
+        strong[[*cell, "held", "gradient"]], on=cell, suffixes=("_configured", "_strong")
+    )
+    rows = []
+    for key, pair in both[both["eps"] > 0].groupby([*NETWORK, "eps"], sort=False):
+        configured, strongest = (
+            100 * pair.pivot(index="seed", columns="index", values=f"held_{name}").dropna(axis=1).to_numpy(dtype=float)
+            for name in ("configured", "strong")
+        )
+        low, high = bootstrap(np.subtract, configured, strongest, seed=seed)
+        row = dict(zip([*NETWORK, "eps"], key, strict=True)) | {"images": configured.shape[1]}
+        row |= {"configured": configured.mean(), "strong": strongest.mean()}
+        row["masked"] = 100 * (pair["gradient"] < floor).mean()
+        rows.append(row | {"overstated": row["configured"] - row["strong"], "low": low, "high": high})
+    return rows
+
+
+def failures(brackets):
+    """Return the estimator's failure rate: the share (percent) of points whose margin lies above a distance at which
+    an attack found an adversarial point, with the number of points where one was found (rate NaN: nowhere).
+
+    brackets: dataset, model, method, seed, epoch, split, index, margin, distance (L2; NaN or infinite: none found)
+    """
+    found = np.isfinite(brackets["distance"].astype(float))
+    counted = brackets.assign(found=found, above=found & (brackets["margin"] > brackets["distance"]))
+    rates = counted.groupby([*NETWORK, "epoch", "split"], sort=False)[["found", "above"]].sum().reset_index()
+    rate = 100 * rates["above"] / rates["found"].where(rates["found"] > 0)
+    return rates.assign(rate=rate).rename(columns={"found": "points"}).drop(columns="above")

@@ -1,0 +1,254 @@
+"""The reproduction page, as HTML in one file and as Markdown: what was run, the verdicts, ours beside the published.
+
+`content` turns tables into texts, once for both forms; templates/reproduction.* say where they stand.
+"""
+
+from collections import Counter
+from itertools import product
+
+import pandas as pd
+
+from . import comparison, table1
+from .claims import FAILS, GENERAL, HOLDS, OPEN
+from .rendering import render
+from .results import DATASETS, METHODS, MODELS, NETWORKS, PAPER, SPLITS, select
+from .text import NOT_RUN, number, title
+from .verdicts import overall
+
+ADDRESS = "https://arxiv.org/abs/1907.11780"
+SYMBOLS = {HOLDS: "✓", FAILS: "✗", OPEN: "?"}
+CLASSES = {HOLDS: "holds", FAILS: "fails", OPEN: "open"}
+UNITS = {"L2": ("+.3f", ""), "pp": ("+.1f", " points"), "%": ("+.1f", " %"), "error": (".2f", " %")}
+
+
+def content(frames, context, claims, *, runs, seconds, commit, figures):
+    """Return all that the page says, as a dict of texts and of tables of texts.
+
+    frames: the tidy tables "attacks", "margin_summary", "strong", "brackets"
+    claims: of `verdicts.judge`; runs: the records of the training runs; seconds: {"training": s, "other jobs": s}
+    figures: [{"name", "title", "caption", "svg" (a path)}], drawn beside the page as name.png
+    """
+    table = table1.table1(frames["attacks"], frames["margin_summary"], context)
+    table = comparison.with_published(table, table1.published())
+    readings = comparison.readings(frames["attacks"], frames["strong"], _floor(context.settings["attack"]))
+    return {
+        "paper": ADDRESS,
+        "stand_ins": [data["title"] for data in context.datasets.values() if data["stand_in"]],
+        "scale": context.scale,
+        "data": _data(context),
+        "facts": _facts(context.settings, runs, seconds, commit),
+        "summary": _summary(claims, context),
+        "claims": [_claim(claim, context) for claim in claims],
+        "table1": [(title(context, name), _table1(rows)) for name, rows in table.groupby("dataset", sort=False)],
+        "readings": _readings(readings, context),
+        "overstated": _overstated(readings, context),
+        "failures": _failures(comparison.failures(frames["brackets"]), context),
+        "general": GENERAL,
+        "figures": figures,
+        "settings": context.settings,
+    }
+
+
+def to_html(page):
+    """Return the page, a dict of `content`, as HTML that needs no other file."""
+    return render("reproduction.html.j2", page)
+
+
+def to_markdown(page):
+    """Return the same page as Markdown; its figures lie beside it."""
+    return render("reproduction.md.j2", page)
+
+
+def _data(context):
+    rows = [
+        [
+            data["title"],
+            data["origin"].rstrip("."),
+            data["source"],
+            *(f"{data[split]:,}" for split in SPLITS),
+            data["sha256"][:12],
+        ]
+        for data in context.datasets.values()
+    ]
+    return {"header": ["Data", "What it is", "Source", "Training", "Test", "SHA-256"], "rows": rows, "words": 3}
+
+
+def _facts(settings, runs, seconds, commit):
+    """Pairs of a name and a value: how large this run is beside the paper's, and what it ran on."""
+    epochs, points, attack = settings["training"]["epochs"], settings["points"], settings["attack"]
+    images = f"{attack['points']:,}" if attack["points"] else "the whole test set"
+    whole = f"; all of {', '.join(points['whole'])}" if points["whole"] else ""
+    floor = f"{attack['gradient_floor'] or 'no'} floor under a gradient's length"
+    floor += f", loss averaged over {attack['averaged_over']} points" if attack["averaged_over"] > 1 else ""
+    named = {
+        name: ", ".join(sorted({str(run[name]) for run in runs})) or "unknown" for name in ("device", "torch", "python")
+    }
+    total = " + ".join(f"{_duration(value)} {name}" for name, value in seconds.items() if value)
+    return [
+        ("Epochs", ", ".join(f"{MODELS[m]} {epochs[m]:,} (paper {paper:,})" for m, paper in PAPER["epochs"].items())),
+        ("Points for margins", f"{points['train']} training, {points['test']} test{whole} (paper 500, 500)"),
+        ("Samples for a margin", f"{settings['margins']['samples']:,} (paper 51,200)"),
+        ("PGD", f"{attack['iterations']:,} steps of {attack['step']:g} (paper 1,000 of 0.01), {floor}"),
+        ("Attacked images", f"{images} (paper: the whole test set)"),
+        ("Seeds", ", ".join(map(str, settings["seeds"]))),
+        ("Device", named["device"]),
+        ("Versions", f"torch {named['torch']}, Python {named['python']}"),
+        ("Commit", commit),
+        ("Computing time", f"{_duration(sum(seconds.values()))}" + (f" ({total}, summed over jobs)" if total else "")),
+    ]
+
+
+def _floor(attack):
+    """The length below which the attack as configured does not follow a gradient in full."""
+    return attack["gradient_floor"] * attack["averaged_over"]
+
+
+def _duration(seconds):
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def _summary(claims, context):
+    """One paragraph: how many verdicts of each kind, in all and for each data set."""
+    at_scale = " at this scale" if context.scale else ""
+    sentences = [
+        f"The paper's nine claims get {len(claims)} verdicts{at_scale}, as claim 6 is judged under two attacks: "
+        f"{_counted(claim.verdict for claim in claims)}."
+    ]
+    for name in context.datasets:
+        found = [overall(rows) for claim in claims if (rows := [row for row in claim.rows if row.dataset == name])]
+        if found:
+            sentences.append(f"On {title(context, name)}, {len(found)} apply: {_counted(found)}.")
+    return " ".join(sentences)
+
+
+def _counted(verdicts):
+    count = Counter(verdicts)
+    words = {HOLDS: ("holds", "hold"), FAILS: ("fails", "fail"), OPEN: (OPEN, OPEN)}
+    return ", ".join(f"{count[verdict]} {words[verdict][count[verdict] != 1]}" for verdict in words)
+
+
+def _claim(claim, context):
+    decisive = min(claim.rows, key=lambda row: ([FAILS, OPEN, HOLDS].index(row.verdict), row.room))
+    names = dict.fromkeys(row.dataset for row in claim.rows)
+    return claim._asdict() | {
+        "badge": _badge(claim.verdict, " at this scale" if context.scale else ""),
+        "of_data": [
+            (title(context, name), _badge(overall([row for row in claim.rows if row.dataset == name]), ""))
+            for name in names
+        ],
+        "cases": _cases(claim.rows),
+        "decisive": f"{title(context, decisive.dataset)}, {decisive.case}: {_effect(decisive)}",
+        "rows": {
+            "header": ["Data", "Case", "Effect", "95 % interval", "Row", "Note"],
+            "rows": [
+                [
+                    title(context, row.dataset),
+                    row.case,
+                    _number(row.effect, row.unit),
+                    _interval(row),
+                    _mark(row),
+                    row.note,
+                ]
+                for row in claim.rows
+            ],
+            "words": 2,
+        },
+    }
+
+
+def _badge(verdict, scale):
+    return {"symbol": SYMBOLS[verdict], "text": verdict + scale, "kind": CLASSES[verdict]}
+
+
+def _cases(rows):
+    count = Counter(row.verdict for row in rows)
+    text = f"{len(rows)} row{'s' if len(rows) > 1 else ''}: "
+    text += f"{count[HOLDS]} hold, {count[FAILS]} fail, {count[OPEN]} undecided."
+    units = {row.unit for row in rows if row.unit}
+    effects = [row.effect for row in rows if pd.notna(row.effect)]
+    if len(units) == 1 and len(effects) > 1:
+        text += " Effects from {} to {}.".format(*(_number(end(effects), *units) for end in (min, max)))
+    return text
+
+
+def _mark(row):
+    return f"{SYMBOLS[row.verdict]} {row.verdict}"
+
+
+def _effect(row):
+    interval = _interval(row)
+    text = _number(row.effect, row.unit) + (f" [{interval}]" if interval else "")
+    return f"{text} ({row.note})" if row.note and text else text or row.note
+
+
+def _interval(row):
+    if pd.isna(row.low):
+        return ""
+    return f"{_number(row.low, row.unit, words=False)} to {_number(row.high, row.unit, words=False)}"
+
+
+def _number(value, unit, words=True):
+    if pd.isna(value):
+        return ""
+    form, name = UNITS[unit]
+    return number(value, form) + (name if words else "")
+
+
+def _table1(cells):
+    """Three rows a network: ours, published, difference."""
+    rows = []
+    for (model, method), network in cells.groupby(["model", "method"], sort=False):
+        ours = [table1.cell_text(cell.value, cell.spread) for cell in network.itertuples()]
+        published = map(number, network["published"])
+        difference = [number(value, "+.2f") for value in network["difference"]]
+        rows.append([f"{MODELS[model]} {METHODS[method]}", "ours", *ours])
+        rows += [["", "published", *published], ["", "difference", *difference]]
+    header = ["Network", "", *map(table1.heading, cells["column"].unique())]
+    return {"header": header, "rows": rows, "words": 2, "group": 3}
+
+
+def _readings(readings, context):
+    """Three rows a network: robust accuracy as configured, under the strongest attack, and how much is overstated."""
+    cells = pd.DataFrame(readings)
+    found = []
+    for dataset, of_data in cells.groupby("dataset", sort=False) if readings else []:
+        rows = []
+        for (model, method), network in of_data.groupby(["model", "method"], sort=False):
+            configured, strong = ([f"{value:.2f}" for value in network[name]] for name in ("configured", "strong"))
+            overstated = [
+                "{} [{} to {}]".format(*(_number(value, "pp", words=False) for value in values))
+                for values in network[["overstated", "low", "high"]].itertuples(index=False)
+            ]
+            masked = f"{network['masked'].iloc[0]:.1f}"
+            rows.append([f"{MODELS[model]} {METHODS[method]}", "as configured", *configured, masked])
+            rows += [["", "strongest", *strong, ""], ["", "overstated by", *overstated, ""]]
+        header = ["Network", "", *(f"ε = {float(eps)}" for eps in of_data["eps"].unique()), "Masked"]
+        name = f"{title(context, dataset)}, {of_data['images'].min():,} images"
+        found.append((name, {"header": header, "rows": rows, "words": 2, "group": 3}))
+    return found
+
+
+def _overstated(readings, context):
+    return [
+        f"{title(context, cell['dataset'], cell['model'])} {METHODS[cell['method']]}: the attack as configured "
+        f"overstates the robustness by {cell['overstated']:.1f} points at ε = {cell['eps']:g} "
+        f"({cell['configured']:.1f} % instead of at most {cell['strong']:.1f} %)."
+        for cell in readings
+        if cell["overstated"] > comparison.OVERSTATED
+    ]
+
+
+def _failures(rates, context):
+    epochs = sorted(rates["epoch"].unique())
+    rows = []
+    for dataset, model, method, split in product(DATASETS, NETWORKS, METHODS, SPLITS):
+        network = select(rates, dataset=dataset, model=model, method=method, split=split)
+        if not network.empty:
+            of_epoch = network.set_index("epoch")["rate"].map("{:.1f}".format).replace("nan", NOT_RUN)
+            name = f"{MODELS[model]} {METHODS[method]}"
+            row = [title(context, dataset), name, SPLITS[split], str(network["points"].min())]
+            rows.append([*row, *(of_epoch.get(epoch, "") for epoch in epochs)])
+    header = ["Data", "Network", "Points", "Number", *(f"epoch {epoch}" for epoch in epochs)]
+    return {"header": header, "rows": rows, "words": 3}

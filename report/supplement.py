@@ -1,0 +1,183 @@
+"""Figures S1 to S4, which the paper lacks: how far its measurements can be trusted. One function each, as in `figures`.
+
+Networks that a table does not hold are left out; where it holds none, all panels say "not run".
+"""
+
+import numpy as np
+import pandas as pd
+
+from . import plots
+from .results import DATASETS, METHODS, MODELS, NETWORKS, OFFICIAL, PANELS, select
+from .text import title
+
+LETTERS = "abcdefghijkl"
+EDGE = {"color": plots.NOTE_COLOUR, "linestyle": "--", "linewidth": 0.7}
+
+
+@plots.style()
+def figureS1(convergence, context):
+    """Draw the average margin against the number of samples behind it, and what each doubling takes away."""
+    figure = plots.new_figure(height=4.0)
+    shown = list(dict.fromkeys(dataset for dataset, _ in _held(convergence)))
+    axes = figure.subplots(2, len(shown), sharex="col", squeeze=False)
+    for j, dataset in enumerate(shown):
+        runs = select(convergence, dataset=dataset, method="std")
+        for i, (ax, draw) in enumerate(zip(axes[:, j], [_averages, _doublings], strict=True)):
+            ax.set_title(f"({LETTERS[len(shown) * i + j]}) {title(context, dataset)}")
+            if runs.empty:
+                plots.not_run(ax)
+                continue
+            for model, of_model in runs.groupby("model"):
+                draw(ax, of_model, color=plots.MODEL_COLOURS[model], label=MODELS[model])
+            ax.set_xscale("log", base=2)
+            ax.xaxis.set_major_formatter("{x:g}")
+            ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))
+        axes[1, j].set_xlabel("samples a point")
+    axes[0, 0].set_ylabel("average margin ($L_2$,\npixels in [0, 1])")
+    axes[1, 0].set_ylabel("decrease of the |margin|\nby doubling (%)")
+    figure.align_ylabels(axes[:, 0])
+    plots.legend(figure, *[(MODELS[model], {"color": plots.MODEL_COLOURS[model]}) for model in NETWORKS])
+    plots.footnote(figure, context, shown)
+    return figure
+
+
+@plots.style()
+def figureS2(attacks, context):
+    """Draw robust accuracy against the steps that PGD has taken, for every network and every radius."""
+    shown = _held(attacks)
+    figure = plots.new_figure(height=0.8 + 1.6 * len(shown))
+    axes = figure.subplots(len(shown), 3, squeeze=False)
+    attacked = attacks[attacks["eps"] > 0]
+    radii = {name: sorted(select(attacked, dataset=name)["eps"].unique()) for name in DATASETS}
+    colours = plots.epoch_colours(max(map(len, radii.values()), default=0))
+    for i, (dataset, model) in enumerate(shown):
+        ran = [method for method in METHODS if len(select(attacks, dataset=dataset, model=model, method=method))]
+        for j, method in enumerate(METHODS):
+            ax = axes[i, j]
+            ax.set_title(f"({LETTERS[3 * i + j]}) {title(context, dataset, model)}, {METHODS[method]}")
+            runs = select(attacks, dataset=dataset, model=model, method=method)
+            if runs.empty:
+                plots.not_run(ax)
+                continue
+            last = max(2, select(attacks, dataset=dataset)["broken_at"].max())
+            for eps, colour in zip(radii[dataset], colours, strict=False):
+                standing = _standing(select(runs, eps=eps), last)
+                plots.line(ax, standing, "robust", over="step", color=colour, label=eps)
+            ax.set(xlim=(1, last), ylim=(0, 103))
+            ax.tick_params(labelleft=method == ran[0])
+            plots.log_epochs(ax)
+        axes[i, 0].set_ylabel("robust accuracy (%)")
+    for ax in axes[-1]:
+        ax.set_xlabel("PGD steps")
+    names = [" / ".join(f"{of[i]:g}" for of in radii.values() if i < len(of)) for i in range(len(colours))]
+    whose = " / ".join(OFFICIAL[dataset] for dataset, of in radii.items() if of)
+    words = [f"ε = {names[0]} ({whose})", *names[1:]] if names else []
+    plots.legend(figure, *[(word, {"color": c}) for word, c in zip(words, colours, strict=True)])
+    plots.footnote(figure, context, [dataset for dataset, _ in shown])
+    return figure
+
+
+@plots.style()
+def figureS3(masking, context):
+    """Draw robust accuracy against the floor under PGD's gradients, for networks made more and more confident."""
+    shown = _held(masking)
+    columns = min(2, len(shown))
+    figure = plots.new_figure(height=2.3 if len(shown) < 3 else 4.2)
+    axes = figure.subplots(-(-len(shown) // columns), columns, squeeze=False)
+    for ax in axes.flat[len(shown) :]:
+        ax.set_axis_off()
+    floors, factors = sorted(masking["floor"].unique()), sorted(masking["factor"].unique())
+    colours = plots.epoch_colours(len(factors))
+    for letter, ax, (dataset, model) in zip(LETTERS, axes.flat, shown, strict=False):
+        runs = select(masking, dataset=dataset, model=model, method="std")
+        radius = f", ε = {runs['eps'].iloc[0]:g}" if len(runs) else ""
+        ax.set_title(f"({letter}) {title(context, dataset, model)}{radius}")
+        if runs.empty:
+            plots.not_run(ax)
+            continue
+        runs = runs.assign(place=runs["floor"].map(floors.index))
+        for factor, colour in zip(factors, colours, strict=True):
+            of_factor = select(runs, factor=factor)
+            plots.line(ax, of_factor, "robust", over="place", color=colour, marker="o", label=factor)
+        ax.set_xticks(range(len(floors)), [f"{floor:g}" for floor in floors])
+        ax.set_ylim(0, 103)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("robust accuracy (%)")
+    for ax in axes[-1]:
+        ax.set_xlabel("floor under the gradient's norm")
+    plots.legend(figure, *[(f"logits × {factor:g}", {"color": c}) for factor, c in zip(factors, colours, strict=True)])
+    plots.footnote(figure, context, [dataset for dataset, _ in shown])
+    return figure
+
+
+@plots.style()
+def figureS4(brackets, context):
+    """Draw estimated margins against the distances at which an attack crossed, and how often they are too large."""
+    shown = _held(brackets)
+    figure = plots.new_figure(height=0.8 + 1.8 * len(shown))
+    axes = figure.subplots(len(shown), 2, squeeze=False)
+    for i, (dataset, model) in enumerate(shown):
+        name, (left, right) = title(context, dataset, model), axes[i]
+        left.set_title(f"({LETTERS[2 * i]}) {name}: last checkpoint")
+        right.set_title(f"({LETTERS[2 * i + 1]}) {name}: estimate too large")
+        runs = select(brackets[np.isfinite(brackets["distance"])], dataset=dataset, model=model)
+        if runs.empty:
+            plots.not_run(left)
+            plots.not_run(right)
+            continue
+        _scatter(left, runs[runs["epoch"] == runs["epoch"].max()])
+        failed = runs.assign(failed=100.0 * (runs["margin"] > runs["distance"]))
+        failed = failed.groupby(["method", "seed", "epoch"], as_index=False)["failed"].mean()
+        for method, of_method in failed.groupby("method"):
+            plots.line(right, of_method, "failed", color=plots.METHOD_COLOURS[method], label=method)
+        right.set_ylim(0, max(1.0, 1.05 * failed["failed"].max()))
+        left.set_ylabel("estimated |margin|")
+        right.set_ylabel("points (%)")
+    axes[-1, 0].set_xlabel("distance of the attack ($L_2$, pixels in [0, 1])")
+    axes[-1, 1].set_xlabel("epoch")
+    methods = [method for method in METHODS if method in set(brackets["method"])]
+    dots = [(METHODS[m], {"color": plots.METHOD_COLOURS[m], "marker": "o", "linestyle": "-"}) for m in methods]
+    plots.legend(figure, *dots, ("equal", EDGE))
+    plots.footnote(figure, context, [dataset for dataset, _ in shown])
+    return figure
+
+
+def _held(table):
+    """The networks (data set, model) of a table, in the order of their panels; all where it holds none."""
+    found = set(zip(table["dataset"], table["model"], strict=True))
+    return [network for network in PANELS if network in found] or PANELS
+
+
+def _averages(ax, runs, **look):
+    by_seed = runs.groupby(["seed", "samples"], as_index=False)["margin"].mean()
+    plots.line(ax, by_seed, "margin", over="samples", **look)
+
+
+def _doublings(ax, runs, **look):
+    """Draw by how many percent the average |margin| falls from n / 2 to n samples, at n."""
+    sizes = runs.assign(size=runs["margin"].abs()).groupby(["seed", "samples"], as_index=False)["size"].mean()
+    half = sizes.assign(samples=2 * sizes["samples"])
+    both = sizes.merge(half, on=["seed", "samples"], suffixes=("", "_before"))
+    both["decrease"] = 100 * (1 - both["size"] / both["size_before"])
+    if len(both):
+        plots.line(ax, both, "decrease", over="samples", **look)
+
+
+def _standing(runs, last_step):
+    """Robust accuracy after each step from the first to `last_step`: seed, step, robust (percent)."""
+    steps = np.arange(1, last_step + 1)
+    frames = []
+    for seed, broken_at in runs.groupby("seed")["broken_at"]:
+        last = np.sort(np.where(broken_at < 0, np.inf, broken_at))
+        standing = len(last) - np.searchsorted(last, steps, side="right")
+        frames.append(pd.DataFrame({"seed": seed, "step": steps, "robust": 100 * standing / len(last)}))
+    return pd.concat(frames)
+
+
+def _scatter(ax, points):
+    for method, of_method in points.groupby("method"):
+        look = {"color": plots.METHOD_COLOURS[method], "label": method, "alpha": 0.5}
+        ax.plot(of_method["distance"], of_method["margin"], "o", markersize=2, markeredgewidth=0, **look)
+    end = 1.05 * points[["distance", "margin"]].max().max()
+    ax.plot([0, end], [0, end], **EDGE, zorder=3)
+    ax.set(xlim=(0, end), ylim=(0, end))

@@ -1,0 +1,168 @@
+"""Each rule on tables made so that the claim holds, and on tables changed so that it fails or cannot be said."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from report.claims import CLAIMS, FAILS, HOLDS, OPEN
+from report.verdicts import judge, verdict
+from tests.report.reproduced import reproduced
+
+HIGHER = {"std": 0.0, "lcr": 1.0, "amr": 2.0}  # average margin
+HELD = {"std": 0.3, "lcr": 0.5, "amr": 0.8}  # share of images
+CHECKPOINTS = {"lr": [1, 10, 50, 200, 1000], "other": [1, 10, 50, 100, 200]}
+POINTS, IMAGES = 120, 400
+
+
+@pytest.fixture(scope="module")
+def made():
+    tables, context = reproduced(checkpoints=CHECKPOINTS, points=POINTS, images=IMAGES)
+    margins = tables["margins"]
+    falling = 5 - 0.1 * np.log(margins["epoch"]) + margins["method"].map(HIGHER)
+    margins["margin"] = falling + np.random.default_rng(0).normal(0, 0.01, len(margins))
+    for name in ("attacks", "strong"):
+        held = tables[name]["index"] < IMAGES * tables[name]["method"].map(HELD)
+        tables[name]["held"] = held.astype(int)
+    tables["attacks"]["broken_at"] = np.where(tables["attacks"]["held"], -1, 40)
+    curves = tables["curves"]
+    curves.loc[(curves["dataset"] == "mnist01") & (curves["epoch"] > 900), "train_error"] = 0.0
+    return tables, context
+
+
+def changed(made, name, change):
+    """The tables with one of them put through `change`."""
+    tables, context = made
+    return tables | {name: change(tables[name])}, context
+
+
+def scaled(column, where, factor):
+    return lambda table: table.assign(**{column: table[column].where(~table.eval(where), factor * table[column])})
+
+
+def flipped(column, where="index == index"):
+    return scaled(column, where, -1)
+
+
+def noise(column):
+    return lambda table: table.assign(**{column: np.random.default_rng(2).normal(3, 1, len(table))})
+
+
+def late(count):
+    return lambda table: table.assign(broken_at=table["broken_at"].where(table["index"] >= count, 900))
+
+
+def without(where):
+    return lambda table: table[~table.eval(where)]
+
+
+def test_every_claim_holds_on_tables_made_for_it(made):
+    claims = judge(*made)
+    assert [claim.key for claim in claims] == list(CLAIMS) and len(claims) == 10
+    assert {claim.key: claim.verdict for claim in claims} == dict.fromkeys(CLAIMS, HOLDS)
+    assert {claim.key: len(claim.rows) for claim in claims} == {
+        **{"1": 3, "2": 3, "3": 12, "4": 12, "5": 6, "6a": 24, "6b": 24, "7": 4, "8": 4, "9": 48}
+    }
+
+
+NETWORK = "dataset == 'mnist' and model == 'cnn'"
+FAILING = {
+    "1": ("margin_summary", scaled("minimum", "dataset == 'mnist01'", -100)),  # falls, and begins above the SVM's
+    "2": ("margins", flipped("margin")),
+    "3": ("margin_summary", flipped("minimum", f"{NETWORK} and split == 'test'")),
+    "4": ("margins", flipped("margin", f"{NETWORK} and split == 'test'")),
+    "5": ("margins", scaled("margin", f"{NETWORK} and method == 'amr'", 0.5)),
+    "6a": ("attacks", scaled("held", f"{NETWORK} and method == 'amr' and eps == 2.0", 0)),
+    "6b": ("strong", scaled("held", f"{NETWORK} and method == 'amr' and eps == 2.0", 0)),
+    "7": ("margins", scaled("margin", f"{NETWORK} and method == 'lcr'", 2)),
+    "8": ("convergence", scaled("margin", f"{NETWORK} and samples == 512", 0.9)),
+    "9": ("attacks", late(20)),
+}
+UNDECIDED = {
+    "1": ("svm", without("index == index")),
+    "2": ("margins", noise("margin")),
+    "3": ("margin_summary", noise("minimum")),
+    "4": ("margins", noise("margin")),
+    "5": ("margins", noise("margin")),
+    "6a": ("attacks", without("method == 'amr'")),
+    "6b": ("strong", without("dataset == 'cifar10'")),
+    "7": ("margins", without("model == 'cnn'")),
+    "8": ("convergence", without("samples == 256")),
+    "9": ("attacks", late(3)),  # 0.75 % of 400 images: the interval reaches beyond 1
+}
+
+
+@pytest.mark.parametrize("key", CLAIMS)
+def test_a_claim_fails(made, key):
+    assert verdict(key, *changed(made, *FAILING[key])).verdict == FAILS
+
+
+@pytest.mark.parametrize("key", CLAIMS)
+def test_a_claim_cannot_be_said(made, key):
+    tables, context = changed(made, *UNDECIDED[key])
+    assert verdict(key, tables, context).verdict == OPEN
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"training": {"epochs": {"lr": 99, "mlp": 19, "cnn": 19}}}, "epochs"),
+        ({"margins": {"samples": 255}}, "samples"),
+        ({"attack": {"step": 0.01, "iterations": 30}}, "reaches 0.3"),
+    ],
+)
+def test_a_small_scale_leaves_rows_undecided(made, settings, reason):
+    tables, context = made
+    context = context._replace(settings=context.settings | settings)
+    rows = [row for key in ("4", "6a") for row in verdict(key, tables, context).rows if reason in row.note]
+    assert rows and all(row.verdict == OPEN for row in rows)
+
+
+def test_a_stand_in_is_never_judged_but_the_rest_is(made):
+    tables, context = made
+    datasets = context.datasets | {"cifar10": context.datasets["cifar10"] | {"stand_in": True}}
+    claims = {key: verdict(key, tables, context._replace(datasets=datasets)) for key in ("2", "4")}
+    assert claims["2"].verdict == HOLDS and claims["4"].verdict == OPEN
+    of_data = {name: {row.verdict for row in claims["4"].rows if row.dataset == name} for name in ("mnist", "cifar10")}
+    assert of_data == {"mnist": {HOLDS}, "cifar10": {OPEN}}
+
+
+def test_few_points_leave_rows_undecided(made):
+    tables, context = made
+    few = {name: table[table["index"] < 99] for name, table in tables.items() if "index" in table and name != "svm"}
+    claims = {claim.key: claim.verdict for claim in judge(tables | few, context)}
+    assert claims["8"] == HOLDS  # judged from 50 points on
+    assert {claims[key] for key in ("2", "4", "5", "6a", "6b", "7", "9")} == {OPEN}
+
+
+def test_zero_training_error_after_fewer_epochs_than_the_papers_is_no_failure(made):
+    tables, context = changed(made, "curves", without("epoch > 500"))
+    assert verdict("1", tables, context).verdict == OPEN
+    tables, context = changed(made, "curves", lambda table: table.assign(train_error=1.0))
+    assert verdict("1", tables, context).verdict == FAILS
+
+
+def test_effect_and_interval_of_a_difference(made):
+    row = verdict("5", *made).rows[1]
+    assert (row.dataset, row.case) == ("mnist", "MLP, AMR - Std")
+    assert row.effect == pytest.approx(2, abs=0.01)  # as in HIGHER
+    assert row.low < row.effect < row.high and row.high - row.low == pytest.approx(4 * 0.014 / 120**0.5, rel=0.3)
+
+
+def test_robustness_is_compared_in_points_and_on_the_same_images(made):
+    row = verdict("6a", *made).rows[0]
+    assert (row.effect, row.unit) == (pytest.approx(50), "pp")
+    assert row.high - row.low == pytest.approx(4 * 2.5, rel=0.2)  # 4 sqrt(p (1 - p) / n)
+
+
+def test_seeds_widen_an_interval(made):
+    tables, context = made
+    margins = tables["margins"]
+    second = margins.assign(seed=1, margin=margins["margin"] + margins["method"].map({"amr": 1.0}).fillna(0))
+    both = tables | {"margins": pd.concat([margins, second], ignore_index=True)}
+    one, two = (verdict("5", found, context).rows[1] for found in (tables, both))
+    assert two.effect == pytest.approx(2.5, abs=0.01) and two.low < 2.1 and two.high > 2.9
+    assert two.high - two.low > 10 * (one.high - one.low)
+
+
+def test_the_same_tables_give_the_same_verdicts(made):
+    assert repr(verdict("4", *made)) == repr(verdict("4", *made))

@@ -1,0 +1,55 @@
+"""The jobs that prepare data and draw points write what they should, and load no more than they need."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+
+from lib.data.arrays import ARRAYS
+from lib.data.sources import load
+from lib.tests.sources import arrays
+from workflow_scripts import data, points
+
+
+def test_scripts_write_the_data_and_the_points(tmp_path, capsys):
+    np.savez(tmp_path / "cifar10.npz", **arrays((32, 32, 3)))
+    loaded = load("cifar10", root=tmp_path)
+    npz, about = tmp_path / "out" / "data.npz", tmp_path / "out" / "data.json"
+    data.main(npz, about, "cifar10", source="auto", root=tmp_path)
+    assert json.loads(about.read_text()) == loaded.provenance
+    with np.load(npz, allow_pickle=False) as written:
+        assert set(written.files) == set(ARRAYS)
+        for key in ARRAYS:
+            np.testing.assert_array_equal(getattr(loaded, key), written[key])
+    margins, attack = tmp_path / "out" / "margins.npz", tmp_path / "out" / "attack.npz"
+    for count, expected in ((None, 20), (5, 5)):
+        points.main(npz, margins, attack, train=6, test=4, attacked=count, points_seed=3)
+        with np.load(margins) as measured, np.load(attack) as attacked:
+            splits = {key.split("_")[1] for key in measured.files}
+            assert splits == {"train", "test"} and len(measured.files) == 6
+            assert set(attacked.files) == {"x_test", "y_test", "index_test"}
+            assert [len(measured["index_train"]), len(measured["index_test"]), len(attacked["x_test"])] == [
+                6,
+                4,
+                expected,
+            ]
+            np.testing.assert_array_equal(measured["x_train"], loaded.x_train[measured["index_train"]])
+            np.testing.assert_array_equal(measured["y_test"], loaded.y_test[measured["index_test"]])
+            np.testing.assert_array_equal(attacked["x_test"], loaded.x_test[attacked["index_test"]])
+            assert set(measured["index_test"]) <= set(attacked["index_test"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("CIFAR-10 (unverified): 20 training and 20 test images, sha256 ")
+    assert lines[2] == "margins: 6 training and 4 test points; attack: 5 test images"
+    assert {path.name for path in npz.parent.iterdir()} == {"data.npz", "data.json", "margins.npz", "attack.npz"}
+
+
+def test_jobs_that_prepare_data_import_no_torch(tmp_path):
+    np.savez(tmp_path / "mnist.npz", **arrays((28, 28)))
+    script = (
+        "import sys\nfrom workflow_scripts import data, points\n"
+        f"data.main({str(tmp_path / 'a.npz')!r}, {str(tmp_path / 'a.json')!r}, 'mnist', source='auto', "
+        f"root={str(tmp_path)!r})\n"
+        "assert 'torch' not in sys.modules and 'pandas' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)

@@ -1,0 +1,102 @@
+"""The files that a rule rests on are found by following the imports of its script, and are neither more nor fewer."""
+
+import ast
+import re
+
+import pytest
+
+from rules.sources import PACKAGES, PLUMBING, sources_of
+from tests.workflow import ROOT
+
+FIGURES = {f"fig{number}" for number in range(1, 8)}
+SUPPLEMENT = {f"figS{number}" for number in range(1, 5)}
+TABLES = {"table1", "table1_strong"}
+MEASURED = {"margins", "margins_linear", "svm", "convergence", "bracket", "attack", "attack_strong", "masking"}
+DRAWN = FIGURES | SUPPLEMENT
+EDITS = {  # a file, and the rules whose scripts reach it
+    "lib/__init__.py": set(),
+    "lib/data/__init__.py": set(),
+    "workflow_scripts/common/files.py": set(),
+    "workflow_scripts/common/job.py": set(),
+    "workflow_scripts/common/runner.py": set(),
+    "lib/data/torchvision_files.py": {"data"},
+    "lib/data/arrays.py": {"data", "points", "train"} | MEASURED,
+    "lib/data/points.py": {"points", "convergence", "masking"},
+    "lib/models.py": {"train"} | MEASURED,
+    "lib/training.py": {"train"},
+    "workflow_scripts/common/resume.py": {"train"},
+    "lib/gradients.py": MEASURED,
+    "lib/margins.py": {"margins", "margins_linear", "svm", "convergence"},
+    "lib/svm.py": {"svm"},
+    "lib/attacks.py": {"attack", "attack_strong", "masking", "bracket"},
+    "lib/minimum_norm.py": {"attack_strong", "bracket"},
+    "lib/strong_attack.py": {"attack_strong"},
+    "workflow_scripts/common/point_tables.py": MEASURED - {"masking"},
+    "workflow_scripts/common/tables.py": {"combine", "gather"} | DRAWN | TABLES | {"reproduction"},
+    "workflow_scripts/gather.py": {"gather"},
+    "workflow_scripts/margins.py": {"margins"},
+    "report/results.py": {"combine"} | DRAWN | TABLES | {"reproduction"},
+    "report/plots.py": DRAWN,
+    "report/figures.py": FIGURES,
+    "report/supplement.py": SUPPLEMENT,
+    "report/table1.py": TABLES | {"reproduction"},
+    "report/published.csv": TABLES | {"reproduction"},
+    "report/verdicts.py": {"reproduction"},
+    "report/templates/choices.j2": {"reproduction"},
+    "report/templates/table1.html.j2": TABLES | {"reproduction"},
+}
+SCRIPTS = {path.stem: [f"workflow_scripts/{path.name}"] for path in (ROOT / "workflow_scripts").glob("*.py")}
+RULES = {rule: SCRIPTS[rule] for rule in SCRIPTS if rule not in ("figures", "table1", "reference")}
+RULES |= {figure: [*SCRIPTS["figures"], "report/figures.py"] for figure in FIGURES}
+RULES |= {figure: [*SCRIPTS["figures"], "report/supplement.py"] for figure in SUPPLEMENT}
+RULES |= dict.fromkeys(TABLES, SCRIPTS["table1"])
+
+
+@pytest.mark.parametrize("path", EDITS)
+def test_a_rule_rests_on_a_file_where_its_script_reaches_it(path):
+    found = {rule for rule, roots in RULES.items() if any(path in sources_of(ROOT, root) for root in roots)}
+    assert found == EDITS[path]
+
+
+def test_each_rule_asks_for_the_sources_of_its_own_script():
+    text = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
+    pairs = re.findall(r'code=sources\("(\w+)".*?script:\s+"\.\./workflow_scripts/(\w+)\.py"', text, re.DOTALL)
+    assert len(pairs) == text.count("    script:\n") and all(asked == used for asked, used in pairs)
+
+
+def test_all_imports_of_a_job_are_followed(tmp_path):
+    files = {
+        "lib/a.py": "import numpy\nfrom .b import one\n",
+        "lib/b.py": "def later():\n    import lib.c\n",
+        "lib/c.py": "TABLE = 'table.csv'\n",
+        "lib/table.csv": "1\n",
+        "lib/unused.py": "",
+        "report/page.py": "from report import words\nfrom . import more\nNAME = 'page.j2'\n",
+        "report/words.py": "",
+        "report/more.py": "",
+        "report/templates/page.j2": '{% include "style.j2" %}',
+        "report/templates/style.j2": "",
+        "workflow_scripts/job.py": "from lib.a import x\nfrom report import page\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert sources_of(tmp_path, "workflow_scripts/job.py") == sorted(files.keys() - {"lib/unused.py"})
+
+
+def test_a_name_imported_from_a_package_is_refused(tmp_path):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "__init__.py").write_text("")
+    (tmp_path / "job.py").write_text("from lib import train\n")
+    with pytest.raises(ValueError, match=r"job\.py imports lib\.train, which is no module: import names from their"):
+        sources_of(tmp_path, "job.py")
+
+
+def test_packages_pass_names_on_and_do_nothing_else():
+    for path in [path for room in PACKAGES for path in (ROOT / room).rglob("__init__.py")]:
+        allowed = ast.Expr | ast.FunctionDef | ast.Assign
+        assert all(isinstance(node, allowed) for node in ast.parse(path.read_text()).body), path
+
+
+def test_the_plumbing_is_there():
+    assert all((ROOT / path).is_file() for path in PLUMBING)

@@ -1,0 +1,23 @@
+"""From tidy tables in files to a figure in files."""
+
+from pathlib import Path
+
+from report.plots import rendered
+from report.results import Context
+from workflow_scripts.common.files import whole_file
+from workflow_scripts.common.tables import read_all, read_datasets
+
+
+def draw(figure, tables, provenance, scale, outputs):
+    """Draw `figure` (a function of tidy tables and a Context) and save it at each path, in the format of its suffix."""
+    frames = {name: read_all(paths) for name, paths in tables.items() if paths}
+    drawn = figure(**frames, context=Context(read_datasets(provenance), {}, scale))
+    for path in outputs:
+        save(drawn, path)
+
+
+def save(figure, path):
+    """Write `figure` to `path` as pdf, png or svg: the same bytes each time, or nothing."""
+    content = rendered(figure, Path(path).suffix)
+    with whole_file(path) as partial:
+        partial.write_bytes(content)

@@ -1,0 +1,61 @@
+"""A training run that was cut off goes on from its last saved epoch: the file that makes it possible."""
+
+import hashlib
+import json
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+
+from workflow_scripts.common.files import partial_of, whole_file
+
+VERSION = "1"
+
+
+def fingerprint(**what):
+    """Return the SHA-256 of everything that decides a run (numbers, strings, dicts): another run has another one."""
+    return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def save(path, state, kept, records, key):
+    """Write the state of the last epoch, the weights {epoch: state_dict} kept so far and the curve [dict] to `path`."""
+    tensors = {f"state/{name}": tensor for name, tensor in state.items()}
+    for epoch, weights in kept.items():
+        tensors |= {f"kept/{epoch}/{name}": tensor for name, tensor in weights.items()}
+    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}  # channels-last kernels are not
+    content = to_bytes(tensors, metadata={"version": VERSION, "key": key, "records": json.dumps(records)})
+    with whole_file(path) as partial:
+        partial.write_bytes(content)  # save_file would leave a temporary file of its own where it is killed
+
+
+def remove(path):
+    """Remove the file of a run that has ended, and what a killed call may have left of its next version."""
+    path.unlink(missing_ok=True)
+    partial_of(path).unlink(missing_ok=True)
+
+
+def load(path, key):
+    """Return (state, kept, records) of an earlier call of the same run, or (None, {}, []) where there is none.
+
+    A file of another run (`key` differs), of another version or cut short is ignored, and one line says so.
+    """
+    nothing = None, {}, []
+    if not path.is_file():
+        return nothing
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+            if (about.get("version"), about.get("key")) != (VERSION, key):
+                print(f"{path} belongs to another run (other settings, data or version): training starts afresh")
+                return nothing
+            state, kept = {}, {}
+            for name in file.keys():  # noqa: SIM118
+                kind, _, rest = name.partition("/")
+                if kind == "state":
+                    state[rest] = file.get_tensor(name)
+                else:
+                    epoch, _, weight = rest.partition("/")
+                    kept.setdefault(int(epoch), {})[weight] = file.get_tensor(name)
+            return state, dict(sorted(kept.items())), json.loads(about["records"])
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        print(f"{path} cannot be read ({str(error).splitlines()[0]}): training starts afresh")
+        return nothing

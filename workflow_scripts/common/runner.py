@@ -1,0 +1,37 @@
+"""The last line of every script: its `main`, called with what the rule names."""
+
+from inspect import Parameter, signature
+
+from report.results import Run
+from workflow_scripts.common.job import log_to
+
+
+def call(main, snakemake):
+    """Call `main` with the rule's input, output, params and wildcards, each under the name that it has there.
+
+    `code` is left out; `run` is the Run of the wildcards; wildcards that `main` does not name are not passed. A name
+    that only the rule or only `main` knows is an error.
+    """
+    log_to(snakemake.log[0])
+    main(**arguments(main, snakemake))
+
+
+def arguments(main, snakemake):
+    """Return the arguments of `main` by name; TypeError where the rule's names are not those of `main`."""
+    files = [(name, plain(paths)) for part in (snakemake.input, snakemake.output) for name, paths in part.items()]
+    wildcards = {name: int(text) if text.isdigit() else text for name, text in snakemake.wildcards.items()}
+    given = dict(files) | dict(snakemake.params.items())
+    given.pop("code", None)
+    taken = signature(main).parameters
+    offered = wildcards | {"run": Run(*map(wildcards.get, Run._fields))}
+    given |= {name: offered[name] for name in taken if name in offered and name not in given}
+    open_ended = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in taken.values())
+    wanted = {name for name, p in taken.items() if p.default is Parameter.empty and p.kind is not Parameter.VAR_KEYWORD}
+    odd = (wanted - given.keys()) | (set() if open_ended else given.keys() - taken.keys())
+    if odd:
+        raise TypeError(f"rule {snakemake.rule} and {main.__module__}.main differ in {', '.join(sorted(odd))}")
+    return given
+
+
+def plain(paths):
+    return paths if isinstance(paths, str) else [*paths]

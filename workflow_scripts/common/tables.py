@@ -1,0 +1,47 @@
+"""Reading tables and records that other jobs wrote."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+
+def read(path):
+    """Return the table in a CSV file; ValueError names the file where it is none, or where a value is absent or NaN."""
+    try:
+        table = pd.read_csv(path)
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a table, or is cut short: delete it and run again") from error
+    if table.empty:
+        raise ValueError(f"{path} holds no lines: delete it and run again")
+    absent = table.isna()
+    if absent.any(axis=None):
+        column, line = absent.any().idxmax(), absent.any(axis=1).argmax() + 2
+        raise ValueError(f"{path}: {column} is NaN or missing in line {line}: delete it and run again")
+    return table
+
+
+def read_all(paths, columns=None):
+    """Return the tables of the CSV files as one; without a file, an empty one with these columns."""
+    paths = [paths] if isinstance(paths, str | Path) else paths
+    return pd.concat(map(pd.read_csv, paths), ignore_index=True) if paths else pd.DataFrame(columns=columns)
+
+
+def read_records(paths):
+    """Return the contents of JSON files."""
+    return [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
+
+
+def read_datasets(paths):
+    """Return {data set: its provenance} from the data sets' JSON files."""
+    return {record["dataset"]: record for record in read_records(paths)}
+
+
+def benchmarked(logs):
+    """Return the seconds of all jobs that left a benchmark file, by step; not of training, whose records have them."""
+    found = {}
+    for path in sorted(Path(logs).rglob("*.tsv")):
+        step = path.relative_to(logs).parts[0]
+        if step != "train":
+            found[step] = found.get(step, 0.0) + pd.read_csv(path, sep="\t")["s"].sum()
+    return found
