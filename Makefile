@@ -2,11 +2,10 @@
 # make test    the tests of the package and of the workflow
 # make test-slurm   profiles/slurm on a Slurm of one node, which it starts and stops: root, slurm-wlm and munge
 # make bench   speed beside foolbox, torchattacks and ART, in a quarter of an hour: benchmarks/results/
-# make reference   what two CPU cores carry at the paper's settings (hours), gathered in reference_results/: PARTS=mnist
+# make reference   what two CPU cores carry at the paper's settings, in days, gathered in reference_results/
 # make lint    ruff, snakefmt, snakemake --lint
 PYTHON ?= python3
 BIN := .venv/bin
-PARTS ?= mnist cifar10 cnn cnn-short cifar10-mlp cifar10-mlp-short cifar10-cnn-short
 
 .PHONY: quick test test-slurm bench reference lint environment
 
@@ -26,8 +25,7 @@ bench: environment
 	$(BIN)/python -m benchmarks
 
 reference: environment
-	for part in $(PARTS); do $(BIN)/snakemake --workflow-profile profiles/reference \
-		--configfile profiles/reference/$$part.yaml -- reference || exit; done
+	$(BIN)/snakemake --workflow-profile profiles/reference -- reference
 
 lint: environment
 	$(BIN)/ruff check .

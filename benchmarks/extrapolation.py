@@ -1,6 +1,7 @@
 """Hours of the paper's full run on this machine: the work that config.yaml asks for over the measured rates."""
 
 from report.results import MODELS, OFFICIAL
+from report.settings import network, setting
 
 from .timing import row
 
@@ -21,21 +22,21 @@ def full_run(config, training, gradients, steps):
         for model, methods in models.items():
             name, key = f"{OFFICIAL[dataset]} {MODELS[model]}", (dataset, model)
             runs = len(methods) * len(config["seeds"])
-            epochs, images = config["training"]["epochs"][model], TRAIN_IMAGES[dataset]
+            sizes, images = network(config, dataset, model), TRAIN_IMAGES[dataset]
+            epochs = sizes.epochs
             seconds = sum(epochs * images / training[dataset, model, method] for method in methods)
             note = f"{runs} run{'s' if runs > 1 else ''} x {epochs:,} epochs x {images:,} images"
             rows.append(_hours(f"training, {name}", seconds * len(config["seeds"]), note))
             if key not in gradients:
                 continue
-            points, samples = config["points"]["train"] + config["points"]["test"], config["margins"]["samples"]
-            checkpoints = len(config["checkpoints"][model])
+            points, samples = sizes.train + sizes.test, sizes.samples
+            checkpoints = len(setting(config, "checkpoints", dataset, model))
             work = runs * checkpoints * points * samples * 9
             note = f"{runs} runs x {checkpoints} checkpoints x {points:,} points x {samples:,} samples x 9 classes"
             rows.append(_hours(f"margins, {name}", work / gradients[key], note))
-            images, attack = config["attack"]["points"] or TEST_IMAGES, config["attack"]
-            eps = attack["eps"][dataset]
-            work = runs * images * len(eps) * attack["iterations"]
-            note = f"at most: {runs} runs x {images:,} images x {len(eps)} eps x {attack['iterations']:,} steps"
+            images, eps = sizes.images or TEST_IMAGES, config["attack"]["eps"][dataset]
+            work = runs * images * len(eps) * sizes.steps
+            note = f"at most: {runs} runs x {images:,} images x {len(eps)} eps x {sizes.steps:,} steps"
             rows.append(_hours(f"attack, {name}", work / steps[key], note))
     rows.sort(key=lambda found: found["method"].split(",")[0] != "training")  # the other two phases stay together
     total = sum(found["value"] for found in rows)

@@ -18,6 +18,7 @@ from time import perf_counter
 import yaml
 
 from lib.models import build
+from report.settings import setting
 
 from .extrapolation import ITEM, TEST_IMAGES
 
@@ -82,17 +83,21 @@ def checkpoint_bytes(config, times=1):
     for dataset, models in config["runs"].items():
         for model, methods in models.items():
             weights = sum(weight.numel() for weight in build(dataset, model).parameters())
-            epochs = config["checkpoints"][model]
-            kept = config["training"]["epochs"][model] if model == LINEAR else len(epochs)
+            epochs = setting(config, "checkpoints", dataset, model)
+            kept = setting(config, "training.epochs", dataset, model) if model == LINEAR else len(epochs)
             total += BYTES * times * weights * kept * len(methods)
     return total
 
 
 def table_bytes(config):
     """Return the bytes that one seed adds to the attacks' tables, which dwarf the others: of a data set and of all."""
-    images = config["attack"]["points"] or TEST_IMAGES
-    networks = {d: sum(len(of[m]) for m in of if m != LINEAR) for d, of in config["runs"].items()}
-    lines = sum(n * images * (1 + len(config["attack"]["eps"][d])) for d, n in networks.items() if n)
+    eps = config["attack"]["eps"]
+    lines = sum(
+        len(methods) * (setting(config, "attack.points", dataset, model) or TEST_IMAGES) * (1 + len(eps[dataset]))
+        for dataset, of_dataset in config["runs"].items()
+        for model, methods in of_dataset.items()
+        if model != LINEAR
+    )
     return 2 * lines * sum(LINE.values())
 
 

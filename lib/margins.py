@@ -26,7 +26,7 @@ def linear_margins(weight, bias, x, y):
     return _sign(top, y) * _distance(logits, top, norms)
 
 
-def sampled_margins(model, x, y, *, radius=5.0, samples=51200, generator=None, batch=None, progress=None):
+def sampled_margins(model, x, y, *, radius=5.0, samples=51200, generator=None, seeds=None, batch=None, progress=None):
     """Estimate the signed margins (n,) of any classifier by sampled local Lipschitz constants, eq. (3).
 
     model maps pixels (n, ...) to logits (n, c); x (n, ...), y (n,). L_k is the largest norm of grad(f_yhat - f_k)
@@ -34,14 +34,15 @@ def sampled_margins(model, x, y, *, radius=5.0, samples=51200, generator=None, b
     Sampling makes L_k too small, so this estimates a lower bound of the distance and does not certify it.
 
     generator: torch.Generator on the CPU; each point draws its own perturbations from a seed taken from it, so that
-    the samples do not depend on `batch`, the number of perturbed points handled at once. progress: called after
-    each point with (done, n). Raises ValueError where radius, samples or shapes make no sense.
+    the samples do not depend on `batch`, the number of perturbed points handled at once. seeds: these seeds (n,)
+    instead, whole numbers below 2^62; a point's samples then do not depend on the other points either. progress:
+    called after each point with (done, n). Raises ValueError where radius, samples or shapes make no sense.
     """
-    rule = {"radius": radius, "generator": generator, "batch": batch, "progress": progress}
-    return margins_by_samples(model, x, y, counts=[samples], **rule)[0]
+    options = {"radius": radius, "generator": generator, "seeds": seeds, "batch": batch, "progress": progress}
+    return margins_by_samples(model, x, y, counts=[samples], **options)[0]
 
 
-def margins_by_samples(model, x, y, *, counts, radius=5.0, generator=None, batch=None, progress=None):
+def margins_by_samples(model, x, y, *, counts, radius=5.0, generator=None, seeds=None, batch=None, progress=None):
     """Estimate the margins after each of the ascending `counts` of samples -> (len(counts), n).
 
     The samples are nested: the last row is `sampled_margins` with counts[-1] samples and the same generator. Other
@@ -49,7 +50,8 @@ def margins_by_samples(model, x, y, *, counts, radius=5.0, generator=None, batch
     """
     _check(x, y, radius, counts)
     warn_of_slips(model, x)
-    seeds = torch.randint(2**62, (len(x),), generator=generator).tolist()
+    if seeds is None:
+        seeds = torch.randint(2**62, (len(x),), generator=generator).tolist()
     with torch.no_grad():
         logits = model(x)  # (n, c)
     top = logits.argmax(1)

@@ -9,17 +9,6 @@ from .statistics import bootstrap
 OVERSTATED = 5.0  # percentage points between two attacks that are worth a sentence
 
 
-def with_published(table, published):
-    """Return `table` (of `tables.table1`) with the columns published and difference (ours minus published).
-
-    Both are NaN where the published table has no such cell, or none that is legible.
-    """
-    joined = table.merge(
-        published.rename(columns={"value": "published"}), on=[*NETWORK, "column"], how="left", validate="one_to_one"
-    )
-    return joined.assign(difference=joined["value"] - joined["published"])
-
-
 def readings(attacks, strong, floor, seed=0):
     """Return robust accuracies (percent) under the attack as configured and under the strongest, on the same images.
 

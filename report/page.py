@@ -11,7 +11,8 @@ import pandas as pd
 from . import comparison, table1
 from .claims import FAILS, GENERAL, HOLDS, OPEN
 from .rendering import render
-from .results import DATASETS, METHODS, MODELS, NETWORKS, PAPER, SPLITS, select
+from .results import DATASETS, METHODS, MODELS, NETWORKS, SPLITS, select
+from .settings import WORDS, paper
 from .text import NOT_RUN, number, title
 from .verdicts import overall
 
@@ -29,13 +30,13 @@ def content(frames, context, claims, *, runs, seconds, commit, figures):
     figures: [{"name", "title", "caption", "svg" (a path)}], drawn beside the page as name.png
     """
     table = table1.table1(frames["attacks"], frames["margin_summary"], context)
-    table = comparison.with_published(table, table1.published())
     readings = comparison.readings(frames["attacks"], frames["strong"], _floor(context.settings["attack"]))
     return {
         "paper": ADDRESS,
         "stand_ins": [data["title"] for data in context.datasets.values() if data["stand_in"]],
         "scale": context.scale,
         "data": _data(context),
+        "networks": _networks(context),
         "facts": _facts(context.settings, runs, seconds, commit),
         "summary": _summary(claims, context),
         "claims": [_claim(claim, context) for claim in claims],
@@ -73,11 +74,24 @@ def _data(context):
     return {"header": ["Data", "What it is", "Source", "Training", "Test", "SHA-256"], "rows": rows, "words": 3}
 
 
+def _networks(context):
+    """What was run of each network, above what the paper ran."""
+    found = [(title(context, *name), name[1], sizes) for name, sizes in context.networks.items()]
+    found += [("Paper, LR", "lr", paper("lr")), ("Paper, MLP and CNN", "mlp", paper("mlp"))]
+    rows = [[name, *(_size(field, sizes, model) for field in WORDS)] for name, model, sizes in found]
+    return {"header": ["Network", *(word[0].upper() + word[1:] for word in WORDS.values())], "rows": rows, "words": 1}
+
+
+def _size(field, sizes, model):
+    number = getattr(sizes, field)
+    if number is not None:
+        return f"{number:,}"
+    return "all" if field in ("train", "test") or model in NETWORKS else "exact" if field == "samples" else ""
+
+
 def _facts(settings, runs, seconds, commit):
-    """Pairs of a name and a value: how large this run is beside the paper's, and what it ran on."""
-    epochs, points, attack = settings["training"]["epochs"], settings["points"], settings["attack"]
-    images = f"{attack['points']:,}" if attack["points"] else "the whole test set"
-    whole = f"; all of {', '.join(points['whole'])}" if points["whole"] else ""
+    """Pairs of a name and a value: settings that hold for all networks, and what it ran on."""
+    attack = settings["attack"]
     floor = f"{attack['gradient_floor'] or 'no'} floor under a gradient's length"
     floor += f", loss averaged over {attack['averaged_over']} points" if attack["averaged_over"] > 1 else ""
     named = {
@@ -85,11 +99,7 @@ def _facts(settings, runs, seconds, commit):
     }
     total = " + ".join(f"{_duration(value)} {name}" for name, value in seconds.items() if value)
     return [
-        ("Epochs", ", ".join(f"{MODELS[m]} {epochs[m]:,} (paper {paper:,})" for m, paper in PAPER["epochs"].items())),
-        ("Points for margins", f"{points['train']} training, {points['test']} test{whole} (paper 500, 500)"),
-        ("Samples for a margin", f"{settings['margins']['samples']:,} (paper 51,200)"),
-        ("PGD", f"{attack['iterations']:,} steps of {attack['step']:g} (paper 1,000 of 0.01), {floor}"),
-        ("Attacked images", f"{images} (paper: the whole test set)"),
+        ("PGD", f"steps of {attack['step']:g} (paper 0.01), {floor}"),
         ("Seeds", ", ".join(map(str, settings["seeds"]))),
         ("Device", named["device"]),
         ("Versions", f"torch {named['torch']}, Python {named['python']}"),
@@ -197,15 +207,19 @@ def _number(value, unit, words=True):
 
 
 def _table1(cells):
-    """Three rows a network: ours, published, difference."""
+    """Three rows a network: ours, published, difference; with the settings of each beside the paper's."""
     rows = []
     for (model, method), network in cells.groupby(["model", "method"], sort=False):
         ours = [table1.cell_text(cell.value, cell.spread) for cell in network.itertuples()]
-        published = map(number, network["published"])
-        difference = [number(value, "+.2f") for value in network["difference"]]
-        rows.append([f"{MODELS[model]} {METHODS[method]}", "ours", *ours])
-        rows += [["", "published", *published], ["", "difference", *difference]]
-    header = ["Network", "", *map(table1.heading, cells["column"].unique())]
+        settings = ["" if pd.isna(value) else f"{value:,}" for value in network[table1.SETTINGS].max()]
+        theirs = [f"{getattr(paper(model), name):,}" for name in table1.SETTINGS]
+        rows += [
+            [f"{MODELS[model]} {METHODS[method]}", "ours", *settings, *ours],
+            ["", "published", *theirs, *map(number, network["published"])],
+            ["", "difference", *[""] * len(settings), *(number(value, "+.2f") for value in network["difference"])],
+        ]
+    names = [name.capitalize() for name in table1.SETTINGS]
+    header = ["Network", "", *names, *map(table1.heading, cells["column"].unique())]
     return {"header": header, "rows": rows, "words": 2, "group": 3}
 
 

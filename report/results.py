@@ -30,12 +30,11 @@ MODELS = {"lr": "LR", "mlp": "MLP", "cnn": "CNN"}
 METHODS = {"std": "Std", "lcr": "LCR", "amr": "AMR"}
 SPLITS = {"train": "training points", "test": "test points"}
 PANELS = [(dataset, model) for dataset in DATASETS for model in NETWORKS]
-PAPER = {"epochs": {"lr": 1000, "mlp": 200, "cnn": 200}, "points": 500, "samples": 51200, "iterations": 1000}
 
 COLUMNS = {
     "curves": [*RUN, "epoch", "train_loss", "train_error", "test_error"],
     "margins": [*RUN, "epoch", "split", "index", "label", "prediction", "margin"],  # a line a point
-    "margin_summary": [*RUN, "epoch", "split", "points", "minimum", "average"],
+    "margin_summary": [*RUN, "epoch", "split", "points", "minimum", "average", "distance"],  # distance: without signs
     "attacks": [*RUN, "index", "label", "eps", "broken_at", "held"],  # broken_at: the step that broke it, -1: none
     "brackets": [*RUN, "epoch", "split", "index", "margin", "distance"],  # no signs; inf: no attack crossed
     "strong": [*RUN, "index", "label", "gradient", "eps", "held"],  # gradient: the first one's length
@@ -49,9 +48,14 @@ OF_STD = ["masking", "convergence"]  # which have lines of standard training onl
 
 
 class Context(NamedTuple):
-    """What stands behind the tables: {name: provenance} of the data sets, the config, one sentence on the scale."""
+    """What stands behind the tables.
+
+    datasets: {name: provenance}; networks: {(data set, model): settings.Network} of those that were run; settings: the
+    config, where all of it matters; scale: one sentence on what is less than in the paper, or an empty one
+    """
 
     datasets: dict
+    networks: dict
     settings: dict
     scale: str
 
@@ -70,9 +74,3 @@ def at_the_end(averages):
     """
     test = averages[averages["split"] == "test"]
     return test[test["epoch"] == test.groupby(RUN)["epoch"].transform("max")]
-
-
-def average_distances(margins):
-    """Return the average of the margins without their signs: dataset, model, method, seed, epoch, split, distance."""
-    sizes = margins.assign(distance=margins["margin"].abs())
-    return sizes.groupby([*RUN, "epoch", "split"], as_index=False)["distance"].mean()

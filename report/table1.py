@@ -10,8 +10,10 @@ import pandas as pd
 
 from .rendering import render
 from .results import DATASETS, METHODS, MODELS, NETWORK, NETWORKS, at_the_end
+from .settings import paper
 from .text import LATEX, NOT_RUN, number, remarks, title
 
+SETTINGS = ["epochs", "samples", "images", "steps"]
 COLUMN_NAMES = {
     "clean": "Clean",
     "average_margin": "Avg margin",
@@ -26,15 +28,15 @@ def published():
 
 
 def table1(attacks, margin_summary, context, floor=None):
-    """Return our Table 1 in the paper's order: one row per cell, `value` NaN where there was no run.
+    """Return our Table 1 in the paper's order beside the published one: a row a cell, `value` NaN where not run.
 
     A data set that the context does not name has no rows. floor: of the attack as configured, where `attacks` are those
     of several strong ones; the column "masked" is the percent of images whose first gradient is shorter.
-    value is the mean over the seeds, spread their standard deviation (NaN for one seed), seeds their number,
-    points the number of images or points behind a value.
+    value is the mean over the seeds, spread their standard deviation (NaN for one seed), seeds their number, points the
+    number of images or points behind a value; epochs, samples, images and steps are those of the row's network.
     """
     masked = [] if floor is None else [_masked(attacks, floor)]
-    per_seed = pd.concat([_accuracies(attacks), _average_margins(margin_summary), *masked])
+    per_seed = pd.concat([_accuracies(attacks), *_averages(margin_summary), *masked])
     cells = per_seed.groupby([*NETWORK, "column"]).agg(
         value=("value", "mean"), spread=("value", "std"), seeds=("seed", "nunique"), points=("points", "min")
     )
@@ -47,7 +49,44 @@ def table1(attacks, margin_summary, context, floor=None):
         for column in [*_columns(attacks, dataset), *["masked"] * len(masked)]
     ]
     table = cells.reindex(pd.MultiIndex.from_tuples(wanted, names=cells.index.names)).reset_index()
-    return table.fillna({"seeds": 0, "points": 0}).astype({"seeds": int, "points": int})
+    table = table.fillna({"seeds": 0, "points": 0}).astype({"seeds": int, "points": int})
+    return _with_settings(_with_published(table), context, strong=floor is not None)
+
+
+def _with_published(table):
+    """The columns published and difference; the average distance stands beside the published average margin."""
+    cells = published().rename(columns={"value": "published"})
+    averages = cells[cells["column"] == "average_margin"].assign(column="average_distance")
+    table = table.merge(pd.concat([cells, averages]), on=[*NETWORK, "column"], how="left", validate="one_to_one")
+    return table.assign(difference=table["value"] - table["published"])
+
+
+def _with_settings(table, context, strong):
+    """The columns epochs, samples, images and steps; empty where nothing was run."""
+    run = table.groupby(NETWORK)["value"].transform("count") > 0
+    images = table["points"].where(table["column"] == "clean").groupby([table[key] for key in NETWORK])
+    rows = list(zip(table["dataset"], table["model"], strict=True))
+    for name, field in {
+        "epochs": "epochs",
+        "samples": "samples",
+        "steps": "strong_steps" if strong else "steps",
+    }.items():
+        values = [getattr(context.networks.get(row), field, None) for row in rows]
+        table[name] = pd.array(values, dtype="Int64")
+    table["images"] = images.transform("max").astype("Int64")
+    table.loc[~run, SETTINGS] = pd.NA
+    return table
+
+
+def marks(table):
+    """Return {(data set, model): (letter, settings in words)} of the networks below the paper's settings."""
+    found, letters = {}, {}
+    for (dataset, model), rows in table.dropna(subset=["epochs"]).groupby(["dataset", "model"], sort=False):
+        ours, theirs = rows[SETTINGS].max(), paper(model)
+        if any(ours[name] < getattr(theirs, name) for name in SETTINGS):
+            text = "epochs {:,}, samples a margin {:,}, images {:,}, PGD steps {:,}".format(*ours)
+            found[dataset, model] = letters.setdefault(text, chr(ord("a") + len(letters))), text
+    return found
 
 
 def caption(table, context, floor=None):
@@ -67,7 +106,8 @@ def caption(table, context, floor=None):
         "Best value of each model in bold.",
         f"Mean ± standard deviation of {seeds} seeds." if seeds > 1 else "",
         f"{NOT_RUN}: not run." if table["value"].isna().any() else "",
-        *remarks(context, sizes["clean"].index),
+        *remarks(context._replace(scale=""), sizes["clean"].index),
+        *dict.fromkeys(f"({letter}) {text}." for letter, text in marks(table).values()),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -138,10 +178,12 @@ def _accuracies(attacks):
     return held.rename(columns={"size": "points"})[[*NETWORK, "seed", "column", "value", "points"]]
 
 
-def _average_margins(summary):
-    """Average margin of the test points at the last epoch of each run, in the columns of `_accuracies`."""
-    named = at_the_end(summary).rename(columns={"average": "value"}).assign(column="average_margin")
-    return named[[*NETWORK, "seed", "column", "value", "points"]]
+def _averages(margin_summary):
+    """Average margin and distance of the test points at the last epoch of each run, in the columns of `_accuracies`."""
+    last = at_the_end(margin_summary)
+    for column, source in {"average_margin": "average", "average_distance": "distance"}.items():
+        cells = last.assign(column=column, value=last[source])
+        yield cells[[*NETWORK, "seed", "column", "value", "points"]]
 
 
 def _masked(strong, floor):
@@ -155,7 +197,7 @@ def _masked(strong, floor):
 
 def _columns(attacks, dataset):
     eps = sorted(attacks.loc[(attacks["dataset"] == dataset) & (attacks["eps"] > 0), "eps"].unique())
-    return ["clean", *map(_column, eps), "average_margin"]
+    return ["clean", *map(_column, eps), "average_margin", "average_distance"]
 
 
 def _column(eps):
@@ -164,26 +206,29 @@ def _column(eps):
 
 def _blocks(table, context):
     """Turn the table into texts: per data set a title, a header and rows; a cell is (text, is it best)."""
+    marked = marks(table)
+    table = table[table["column"] != "average_distance"]  # not in the paper's table
     return [
         {
             "title": title(context, dataset),
             "header": ["Model", "Method", *map(heading, of_dataset["column"].unique())],
-            "rows": [row for _, block in of_dataset.groupby("model", sort=False) for row in _rows(block)],
+            "rows": [row for _, block in of_dataset.groupby("model", sort=False) for row in _rows(block, marked)],
         }
         for dataset, of_dataset in table.groupby("dataset", sort=False)
     ]
 
 
-def _rows(block):
+def _rows(block, marked):
     """Rows of one model; the best of a column is bold where there is more than one to compare."""
+    dataset, model = block.iloc[0][["dataset", "model"]]
+    name = f"{MODELS[model]} ({marked[dataset, model][0]})" if (dataset, model) in marked else MODELS[model]
     block = block.assign(shown=block["value"].round(2))
     of_column = block.groupby("column")["shown"]
     block["best"] = (block["shown"] == of_column.transform("max")) & (of_column.transform("count") > 1)
     block["best"] &= block["column"] != "masked"
     for i, (method, of_method) in enumerate(block.groupby("method", sort=False)):
         cells = [(cell_text(cell.value, cell.spread), cell.best) for cell in of_method.itertuples()]
-        model = MODELS[of_method["model"].iloc[0]]
-        yield {"model": "" if i else model, "method": METHODS[method], "cells": cells}
+        yield {"model": "" if i else name, "method": METHODS[method], "cells": cells}
 
 
 def cell_text(value, spread):

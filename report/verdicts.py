@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from . import claims
 from .claims import CLAIMS, FAILS, HOLDS, OPEN, Claim, Row
-from .results import DATASETS, METHODS, MODELS, NETWORKS, PANELS, PAPER, SPLITS, Context, select
+from .results import DATASETS, METHODS, MODELS, NETWORKS, PANELS, SPLITS, Context, select
+from .settings import paper
 from .statistics import bootstrap, share, trend
 from .text import number
 
@@ -62,7 +63,7 @@ def _separable(given):
     reached, rises, below = (Case("mnist01", "lr", name) for name in names)
     short = _short(given, reached, summary["points"].min())
     error = curves.groupby("seed")["train_error"].min().max()
-    few = curves["epoch"].max() < PAPER["epochs"]["lr"]
+    few = curves["epoch"].max() < paper("lr").epochs
     not_yet = "fewer epochs than the paper's" if error and few else ""
     zero = Row("mnist01", reached.name, error, unit="error", verdict=FAILS if error else HOLDS, note=short or not_yet)
     best = select(tables["svm"], split="train")["margin"].min()
@@ -156,7 +157,7 @@ def _steps_suffice(given):
         for eps in _radii(runs):
             case = Case(dataset, model, f"{name}, ε = {eps:g}")
             broken_at, _ = _paired(*[select(runs, eps=eps)] * 2, "broken_at")
-            late = broken_at > given.context.settings["attack"]["iterations"] // 2
+            late = broken_at > given.context.networks[dataset, model].steps // 2
             short = _short(given, case, late.shape[1], eps=eps)
             interval = [100 * end for end in share(late)]
             rows.append(_row(case, 100 * late.mean(), interval, "pp", short, below=claims.STEPS))
@@ -215,15 +216,14 @@ def _undecided(row):
 
 def _short(given, case, points, *, enough=claims.POINTS, margin=False, samples=None, eps=None):
     """Why a row cannot be judged at this scale, in words; empty where it can."""
-    settings = given.context.settings
-    epochs = settings["training"]["epochs"][case.model]
-    if margin and case.model in NETWORKS:
-        samples = settings["margins"]["samples"]
-    reach = settings["attack"]["step"] * settings["attack"]["iterations"]
+    settings = given.context.networks[case.dataset, case.model]
+    if margin:
+        samples = settings.samples
+    reach = given.context.settings["attack"]["step"] * (settings.steps or 0)
     reasons = {
         "stand-in data": given.context.datasets[case.dataset]["stand_in"],
         f"only {points:,} points": points < enough,
-        f"only {epochs:,} epochs": epochs < claims.EPOCHS * PAPER["epochs"][case.model],
+        f"only {settings.epochs:,} epochs": settings.epochs < claims.EPOCHS * paper(case.model).epochs,
         f"only {samples} samples": samples is not None and samples < claims.SAMPLES,
         f"the attack reaches {reach:g} only": eps is not None and reach < eps * (1 - 1e-9),
     }

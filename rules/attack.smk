@@ -5,7 +5,7 @@ rule attack:
     """Attack one network by PGD at every eps of table 1."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points="<results>/points/{dataset}/attack.npz",
+        points="<results>/points/{dataset}/{model}/attack.npz",
         code=sources("attack"),
     output:
         table="<results>/attack/{dataset}/{model}/{method}/seed{seed}.csv",
@@ -17,16 +17,18 @@ rule attack:
         model="|".join(NETWORKS),
     conda:
         "../envs/main.yaml"
-    threads: config["threads"]
+    threads: for_network("threads")
     resources:
         gpu=GPU,
         mem_mb=2000,
     params:
-        epoch=lambda wildcards: config["checkpoints"][wildcards.model][-1],
+        epoch=last_epoch,
         eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset],
-        settings={
-            key: config["attack"][key] for key in ("step", "iterations", "loss", "gradient_floor", "averaged_over")
-        },
+        step=config["attack"]["step"],
+        iterations=for_network("attack.iterations"),
+        loss=config["attack"]["loss"],
+        gradient_floor=config["attack"]["gradient_floor"],
+        averaged_over=config["attack"]["averaged_over"],
         device=config["device"],
     message:
         "Attack {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."
@@ -38,7 +40,7 @@ rule attack_strong:
     """Attack one network in three ways at every eps of table 1, none with a floor under its gradients."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points="<results>/points/{dataset}/attack.npz",
+        points="<results>/points/{dataset}/{model}/attack.npz",
         code=sources("attack_strong"),
     output:
         table="<results>/strong/{dataset}/{model}/{method}/seed{seed}.csv",
@@ -50,18 +52,16 @@ rule attack_strong:
         model="|".join(NETWORKS),
     conda:
         "../envs/main.yaml"
-    threads: config["threads"]
+    threads: for_network("threads")
     resources:
         gpu=GPU,
         mem_mb=2000,
     params:
-        epoch=lambda wildcards: config["checkpoints"][wildcards.model][-1],
+        epoch=last_epoch,
         eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset],
-        settings={
-            "step": config["attack"]["step"],
-            "iterations": config["strong"]["iterations"],
-            "steps": config["bracket"]["steps"],
-        },
+        step=config["attack"]["step"],
+        iterations=for_network("strong.iterations"),
+        distance_steps=for_network("bracket.steps"),
         device=config["device"],
     message:
         "Attack {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}, in three ways."
@@ -73,7 +73,7 @@ rule masking:
     """Attack one network, made more and more confident, under several floors."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points="<results>/points/{dataset}/attack.npz",
+        points="<results>/points/{dataset}/{model}/attack.npz",
         code=sources("masking"),
     output:
         table="<results>/masking/{dataset}/{model}/{method}/seed{seed}.csv",
@@ -85,18 +85,18 @@ rule masking:
         model="|".join(NETWORKS),
     conda:
         "../envs/main.yaml"
-    threads: config["threads"]
+    threads: for_network("threads")
     resources:
         gpu=GPU,
         mem_mb=2000,
     params:
-        epoch=lambda wildcards: config["checkpoints"][wildcards.model][-1],
+        epoch=last_epoch,
         eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset][-1],
-        pgd={key: config["attack"][key] for key in ("step", "iterations")},
-        subset=config["masking"]["points"],
+        step=config["attack"]["step"],
+        iterations=for_network("attack.iterations"),
+        subset=for_network("masking.points"),
         floors=config["masking"]["floors"],
         factors=config["masking"]["factors"],
-        points_seed=config["points"]["seed"],
         device=config["device"],
     message:
         "Mask the gradients of {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."

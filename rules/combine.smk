@@ -1,41 +1,15 @@
-"""Many small tables into few tidy ones: first for each data set, which is what figures need, then for all."""
+"""Many small tables into few tidy ones, for people; figures read what they show from the small ones."""
 
 
 rule combine:
-    """Make one tidy table of all runs on a data set."""
+    """Make one tidy table of all runs."""
     input:
-        parts=parts,
+        parts=lambda wildcards: parts(wildcards.table, config["runs"]),
         code=sources("combine"),
     output:
-        combined="<results>/combined/{dataset}/{table}.csv",
+        tidy="<results>/{table}.csv",
     log:
-        "<logs>/combine/{dataset}/{table}.log",
-    wildcard_constraints:
-        table="|".join(TABLES),
-    conda:
-        "../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=table_memory(60),
-    message:
-        "Combine the {wildcards.table} of {wildcards.dataset}."
-    script:
-        "../workflow_scripts/combine.py"
-
-
-rule gather:
-    """Make one tidy table of all data sets."""
-    input:
-        parts=lambda wildcards: expand(
-            rules.combine.output.combined,
-            dataset=configured(config["runs"], [wildcards.table]),
-            allow_missing=True,
-        ),
-        code=sources("gather"),
-    output:
-        gathered="<results>/{table}.csv",
-    log:
-        "<logs>/gather/{table}.log",
+        "<logs>/combine/{table}.log",
     wildcard_constraints:
         table="|".join(TABLES),
     conda:
@@ -44,6 +18,6 @@ rule gather:
     resources:
         mem_mb=table_memory(110),
     message:
-        "Gather the {wildcards.table} of all data sets."
+        "Combine the {wildcards.table} of all runs."
     script:
-        "../workflow_scripts/gather.py"
+        "../workflow_scripts/combine.py"

@@ -5,8 +5,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
-from report.results import COLUMNS, LINEAR, MODELS, NETWORKS, OF_NETWORKS, OF_STD, PAPER, TABLES, Run
+from report.results import LINEAR, METHODS, MODELS, NETWORKS, OF_NETWORKS, OF_STD, SPLITS, TABLES, Run
+from report.settings import networks, scale, setting
 from rules.sources import sources_of
 
 # A GPU job takes the resource gpu=1, of which there is one unless --resources says otherwise.
@@ -67,22 +69,40 @@ def project_file(path):
     return os.path.relpath(Path(workflow.current_basedir).parent / path)
 
 
-def measured(wildcards, split):
-    """How many points of a split have their margins measured; None means all."""
-    return None if wildcards.dataset in config["points"]["whole"] else config["points"][split]
+def of(wildcards, key):
+    """The value of a key of the config for the network of the wildcards."""
+    return setting(config, key, wildcards.dataset, wildcards.model)
+
+
+def for_network(key):
+    """The value of a key of the config for the network of a job's wildcards, as a param."""
+    return lambda wildcards: of(wildcards, key)
+
+
+def drawn_points(wildcards):
+    """How many points of each split a network is measured or attacked at; None means all."""
+    if wildcards.use == "attack":
+        return {"test": of(wildcards, "attack.points")}
+    whole = wildcards.dataset in config["points"]["whole"]
+    return {split: None if whole else of(wildcards, f"points.{split}") for split in SPLITS}
 
 
 def kept_epochs(wildcards):
     """The epochs whose weights are kept: all of a linear model, the measured ones of the others."""
     if wildcards.model in LINEAR:
-        return list(range(1, config["training"]["epochs"][wildcards.model] + 1))
-    return measured_epochs(wildcards.model, wildcards.method)
+        return list(range(1, of(wildcards, "training.epochs") + 1))
+    return measured_epochs(wildcards)
 
 
-def measured_epochs(model, method):
-    """The epochs at which margins are measured point by point."""
-    epochs = config["checkpoints"][model]
-    return epochs if model in LINEAR or method in config["margins"]["followed"] else epochs[-1:]
+def measured_epochs(run):
+    """The epochs at which margins are measured point by point; run: wildcards, or a Run."""
+    epochs = of(run, "checkpoints")
+    return epochs if run.model in LINEAR or run.method in of(run, "margins.followed") else epochs[-1:]
+
+
+def last_epoch(wildcards):
+    """The epoch of the network that is attacked."""
+    return of(wildcards, "checkpoints")[-1]
 
 
 def objective(wildcards):
@@ -92,7 +112,7 @@ def objective(wildcards):
     return {
         "lam": weights["lambda"] if averaged else 0.0,
         "beta": weights["beta"] if bounded else 0.0,
-        "tau": weights["tau"][wildcards.dataset][wildcards.model] if averaged else None,
+        "tau": of(wildcards, "objective.tau") if averaged else None,
         "orthogonality": weights["orthogonality"],
     }
 
@@ -105,11 +125,10 @@ def table_memory(each_seed):
 FOLDERS = {"curves": "train", "margin_summary": "margins", "attacks": "attack", "brackets": "bracket"}
 
 
-def parts(wildcards):
-    """The files of all runs on a data set that make up one tidy table."""
-    table = wildcards.table
+def parts(table, datasets, methods=tuple(METHODS)):
+    """The files that make up one tidy table of the runs on some data sets by some methods."""
     folder = f"<results>/{FOLDERS.get(table, table)}/{{dataset}}/{{model}}/{{method}}/seed{{seed}}"
-    of_table = runs_in_table(table, [wildcards.dataset])
+    of_table = [run for run in runs_in_table(table, datasets) if run.method in methods]
     if table == "curves":
         return paths_of(f"{folder}/curve.csv", of_table)
     if table == "margins":
@@ -122,26 +141,38 @@ def parts(wildcards):
 
 
 def at_checkpoints(wanted):
-    """The tables of margins of some runs, one for each epoch at which they are measured."""
-    path = "<results>/margins/{dataset}/{model}/{method}/seed{seed}/epoch{epoch}.csv"
+    """The tables of margins of some runs: one for each epoch at which they are measured, of linear models one for all."""
+    folder = "<results>/margins/{dataset}/{model}/{method}/seed{seed}"
     return [
-        path.format(**run._asdict(), epoch=epoch) for run in wanted for epoch in measured_epochs(run.model, run.method)
+        path
+        for run in wanted
+        for epoch in (["points"] if run.model in LINEAR else [f"epoch{epoch}" for epoch in measured_epochs(run)])
+        for path in paths_of(f"{folder}/{epoch}.csv", [run])
     ]
 
 
-STD, EVERY = ["std"], ["std", "lcr", "amr"]
-FIGURES = {  # number: data sets, tables, methods of which one is needed for it to show anything
-    "1": (["mnist01"], ["margins", "margin_summary"], STD),
-    "2": (["cifar10"], ["margin_summary"], STD),
-    "3": (["mnist01"], ["curves"], STD),
-    "4": (["mnist", "cifar10"], ["curves"], STD),
-    "5": (["cifar10"], ["margins"], STD),
-    "6": (["mnist"], ["margin_summary"], STD),
-    "7": (["mnist"], ["margins"], STD),
-    "S1": (["mnist", "cifar10"], ["convergence"], STD),
-    "S2": (["mnist", "cifar10"], ["attacks"], EVERY),
-    "S3": (["mnist", "cifar10"], ["masking"], STD),
-    "S4": (["mnist", "cifar10"], ["brackets"], EVERY),
+class Figure(NamedTuple):
+    """What a figure shows: the data sets, tables and methods, and the methods without which it shows nothing."""
+
+    datasets: list
+    tables: list
+    methods: list
+    needed: list
+
+
+STD, BOTH, EVERY = ["std"], ["std", "amr"], list(METHODS)
+FIGURES = {
+    "1": Figure(["mnist01"], ["margins", "margin_summary"], STD, STD),
+    "2": Figure(["cifar10"], ["margin_summary"], BOTH, STD),
+    "3": Figure(["mnist01"], ["curves"], STD, STD),
+    "4": Figure(["mnist", "cifar10"], ["curves"], STD, STD),
+    "5": Figure(["cifar10"], ["margins"], STD, STD),
+    "6": Figure(["mnist"], ["margin_summary"], STD, STD),
+    "7": Figure(["mnist"], ["margins"], STD, STD),
+    "S1": Figure(["mnist", "cifar10"], ["convergence"], STD, STD),
+    "S2": Figure(["mnist", "cifar10"], ["attacks"], EVERY, EVERY),
+    "S3": Figure(["mnist", "cifar10"], ["masking"], STD, STD),
+    "S4": Figure(["mnist", "cifar10"], ["brackets"], EVERY, EVERY),
 }
 
 
@@ -150,7 +181,7 @@ def module_of(figure):
     return "supplement" if figure.startswith("S") else "figures"
 
 
-def configured(datasets, tables):
+def holding(datasets, tables):
     """Those of the data sets that have runs in each of the tables under this config."""
     return [dataset for dataset in datasets if all(runs_in_table(table, [dataset]) for table in tables)]
 
@@ -159,35 +190,15 @@ def drawn():
     """The figures that have something to show under this config."""
     return [
         number
-        for number, (datasets, tables, methods) in FIGURES.items()
-        if any(run.method in methods for run in runs(configured(datasets, tables)))
+        for number, figure in FIGURES.items()
+        if any(run.method in figure.needed for run in runs(holding(figure.datasets, figure.tables)))
     ]
 
 
-def scale():
-    """One sentence for captions: how this run is smaller than the paper's; empty where it is not."""
-    epochs, images = config["training"]["epochs"], config["attack"]["points"]
-    found = [
-        (epochs[model], paper, f"{model.upper()} {epochs[model]} epochs instead of {paper}")
-        for model, paper in PAPER["epochs"].items()
-    ]
-    points = min(config["points"]["train"], config["points"]["test"])
-    found += [
-        (points, PAPER["points"], f"margins of {points} points instead of {PAPER['points']}"),
-        (
-            config["margins"]["samples"],
-            PAPER["samples"],
-            f"{config['margins']['samples']:,} samples instead of {PAPER['samples']:,}",
-        ),
-        (
-            config["attack"]["iterations"],
-            PAPER["iterations"],
-            f"{config['attack']['iterations']} PGD steps instead of {PAPER['iterations']}",
-        ),
-        (images or 10000, 10000, f"{images} attacked images instead of 10,000"),
-    ]
-    smaller = [text for ours, paper, text in found if ours < paper]
-    return f"Small scale: {', '.join(smaller)}." if smaller else ""
+def scale_of(tables, datasets=None):
+    """One sentence for captions: what is less than in the paper for the networks that tables show, or an empty one."""
+    shown = {name: network for name, network in networks(config).items() if datasets is None or name[0] in datasets}
+    return scale(shown, tables)
 
 
 def commit():
@@ -209,7 +220,7 @@ def say_where():
             "fail; set device to auto or cpu",
             file=sys.stderr,
         )
-    elif not GPU and not scale():
+    elif not GPU and not scale_of(TABLES):
         print(
             "No GPU was found: the paper's scale will take days on this machine.\n"
             "The small scale takes minutes: make quick, or snakemake --workflow-profile profiles/quick\n"

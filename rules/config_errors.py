@@ -11,6 +11,9 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
+from report.results import NETWORKS
+from report.settings import BY_NETWORK, configured, located, setting
+
 SCHEMA = Path(__file__).resolve().parent.parent / "config.schema.yaml"
 KINDS = {"object": "keys with values", "array": "a list", "integer": "a whole number", "string": "a text"}
 KINDS |= {"number": "a finite number", "null": "null"}
@@ -77,20 +80,47 @@ def unknown(error, schema):
 
 def unfit(config):
     """Return the first pair of values of a valid config that do not fit each other, in words, or None."""
-    for model, epochs in config["checkpoints"].items():
-        last = config["training"]["epochs"][model]
-        if epochs != sorted(epochs) or epochs[-1] != last:
-            remedy = f"list the epochs in ascending order, ending with training.epochs.{model} = {last}"
-            return f"checkpoints.{model} is {epochs}; {remedy}"
     for dataset, eps in config["attack"]["eps"].items():
         if eps != sorted(eps):
             return f"attack.eps.{dataset} is {eps}; list the radii in ascending order"
-    if not any(methods for models in config["runs"].values() for methods in models.values()):
+    if not configured(config):
         return "runs names no method of any model; write at least one, such as mnist: {lr: [std]}"
-    for part, whole in (("masking", ("attack", "points")), ("convergence", ("points", "test"))):
-        count, most = config[part]["points"], config[whole[0]][whole[1]]
-        if most is not None and count > most:
-            return f"{part}.points is {count}, more than {dotted(whole)} = {most}, of which they are taken; lower it"
+    for check in (without_value, badly_set):
+        for dataset, model in configured(config):
+            if mistake := check(config, dataset, model):
+                return mistake
+    return None
+
+
+def without_value(config, dataset, model):
+    """The line on the first key that has a mapping without a value for a network that runs."""
+    whole = dataset in config["points"]["whole"]
+    for key, models in BY_NETWORK.items():
+        try:
+            if model in models and not (whole and key.startswith("points.")):
+                setting(config, key, dataset, model)
+        except LookupError as error:
+            remedy = f"add {model}: ..., {dataset}: ... or {dataset}: {{{model}: ...}} below it"
+            merged = "a file of --configfile adds to a mapping, and a mapping there replaces a single value"
+            return f"{error.args[0]}, which runs names; {remedy} ({merged})"
+    return None
+
+
+def badly_set(config, dataset, model):
+    """The line on the first pair of values for a network that do not fit each other."""
+    place, epochs = located(config, "checkpoints", dataset, model)
+    last_place, last = located(config, "training.epochs", dataset, model)
+    if epochs != sorted(epochs) or epochs[-1] != last:
+        remedy = f"list the epochs in ascending order, ending with {last_place} = {last}"
+        return f"{place} is {epochs}; {remedy}"
+    if model in NETWORKS:
+        for part, whole in (("masking.points", "attack.points"), ("convergence.points", "points.test")):
+            if whole == "points.test" and dataset in config["points"]["whole"]:
+                continue
+            place, count = located(config, part, dataset, model)
+            most_place, most = located(config, whole, dataset, model)
+            if most is not None and count > most:
+                return f"{place} is {count}, more than {most_place} = {most}, of which they are taken; lower it"
     return None
 
 

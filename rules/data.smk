@@ -25,26 +25,25 @@ rule data:
 
 
 rule points:
-    """Draw the points whose margins are measured, and the test images that are attacked."""
+    """Draw the points at which the margins of a network are measured, or the test images on which it is attacked."""
     input:
         data="<results>/data/{dataset}.npz",
         code=sources("points"),
     output:
-        margins="<results>/points/{dataset}/margins.npz",
-        attack="<results>/points/{dataset}/attack.npz",
+        points="<results>/points/{dataset}/{model}/{use}.npz",
     log:
-        "<logs>/points/{dataset}.log",
+        "<logs>/points/{dataset}/{model}/{use}.log",
+    wildcard_constraints:
+        use="margins|attack",
     conda:
         "../envs/main.yaml"
     threads: 1
     resources:
         mem_mb=1000,
     params:
-        train=lambda wildcards: measured(wildcards, "train"),
-        test=lambda wildcards: measured(wildcards, "test"),
-        attacked=config["attack"]["points"],
+        wanted=drawn_points,
         points_seed=config["points"]["seed"],
     message:
-        "Draw the evaluated points of {wildcards.dataset}."
+        "Draw the points of {wildcards.dataset} for the {wildcards.use} of {wildcards.model}."
     script:
         "../workflow_scripts/points.py"

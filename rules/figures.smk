@@ -1,18 +1,15 @@
 """Figures 1 to 7, those of the supplement, and table 1 in two readings, each from the tidy tables that it shows."""
 
-for number, (datasets, tables, _) in FIGURES.items():
+for number, figure in FIGURES.items():
 
     rule:
         """Draw one figure."""
         name:
             f"fig{number}"
         input:
-            **{
-                table: expand(rules.combine.output.combined, dataset=configured(datasets, tables), table=table)
-                for table in tables
-            },
-            svm=rules.svm.output.table if number == "1" else [],
-            provenance=expand(rules.data.output.json, dataset=configured(datasets, tables)),
+            **{table: parts(table, figure.datasets, figure.methods) for table in figure.tables},
+            **({"svm": [rules.svm.output.table]} if number == "1" else {}),
+            provenance=expand(rules.data.output.json, dataset=holding(figure.datasets, figure.tables)),
             code=sources("figures", f"report/{module_of(number)}.py"),
         output:
             pdf=f"paper_figures/fig{number}.pdf",
@@ -33,7 +30,7 @@ for number, (datasets, tables, _) in FIGURES.items():
         params:
             module=module_of(number),
             figure=number,
-            scale=scale(),
+            scale=scale_of(figure.tables, figure.datasets),
         message:
             "Draw figure {params.figure}."
         script:
@@ -43,8 +40,8 @@ for number, (datasets, tables, _) in FIGURES.items():
 rule table1:
     """Write table 1, as published and in three other forms."""
     input:
-        attacks=expand(rules.combine.output.combined, dataset=attacked(), table="attacks"),
-        margin_summary=expand(rules.combine.output.combined, dataset=attacked(), table="margin_summary"),
+        attacks=parts("attacks", attacked()),
+        margin_summary=parts("margin_summary", attacked()),
         provenance=expand(rules.data.output.json, dataset=attacked()),
         code=sources("table1"),
     output:
@@ -65,7 +62,8 @@ rule table1:
     resources:
         mem_mb=table_memory(250),
     params:
-        scale=scale(),
+        kind="attacks",
+        networks=[[*name, *network] for name, network in networks(config).items() if name[1] in NETWORKS],
         floor=None,
     message:
         "Write table 1."
@@ -76,8 +74,8 @@ rule table1:
 rule table1_strong:
     """Write table 1 under the strongest attacks."""
     input:
-        attacks=expand(rules.combine.output.combined, dataset=attacked(), table="strong"),
-        margin_summary=expand(rules.combine.output.combined, dataset=attacked(), table="margin_summary"),
+        attacks=parts("strong", attacked()),
+        margin_summary=parts("margin_summary", attacked()),
         provenance=expand(rules.data.output.json, dataset=attacked()),
         code=sources("table1"),
     output:
@@ -98,7 +96,8 @@ rule table1_strong:
     resources:
         mem_mb=table_memory(250),
     params:
-        scale=scale(),
+        kind="strong",
+        networks=[[*name, *network] for name, network in networks(config).items() if name[1] in NETWORKS],
         floor=config["attack"]["gradient_floor"] * config["attack"]["averaged_over"],
     message:
         "Write table 1 under strong attacks."

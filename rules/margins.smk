@@ -5,13 +5,10 @@ rule margins_linear:
     """Compute the exact margins of a linear model at every epoch."""
     input:
         checkpoints="<results>/train/{dataset}/lr/{method}/seed{seed}/checkpoints.safetensors",
-        points="<results>/points/{dataset}/margins.npz",
+        points="<results>/points/{dataset}/lr/margins.npz",
         code=sources("margins_linear"),
     output:
-        tables=expand(
-            "<results>/margins/{{dataset}}/lr/{{method}}/seed{{seed}}/epoch{epoch}.csv",
-            epoch=config["checkpoints"]["lr"],
-        ),
+        table="<results>/margins/{dataset}/lr/{method}/seed{seed}/points.csv",
         summary="<results>/margins/{dataset}/lr/{method}/seed{seed}/summary.csv",
     log:
         "<logs>/margins/{dataset}/lr/{method}/seed{seed}.log",
@@ -23,7 +20,7 @@ rule margins_linear:
     resources:
         mem_mb=1000,
     params:
-        epochs=config["checkpoints"]["lr"],
+        epochs=lambda wildcards: setting(config, "checkpoints", wildcards.dataset, "lr"),
     message:
         "Compute the exact margins of lr on {wildcards.dataset} with {wildcards.method} at every epoch."
     script:
@@ -34,7 +31,7 @@ rule margins:
     """Sample the margins of one network at one checkpoint."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points="<results>/points/{dataset}/margins.npz",
+        points="<results>/points/{dataset}/{model}/margins.npz",
         code=sources("margins"),
     output:
         table="<results>/margins/{dataset}/{model}/{method}/seed{seed}/epoch{epoch}.csv",
@@ -46,13 +43,13 @@ rule margins:
         model="|".join(NETWORKS),
     conda:
         "../envs/main.yaml"
-    threads: config["threads"]
+    threads: for_network("threads")
     resources:
         gpu=GPU,
         mem_mb=2000,
     params:
         radius=config["margins"]["radius"],
-        samples=config["margins"]["samples"],
+        samples=for_network("margins.samples"),
         margins_seed=config["margins"]["seed"],
         device=config["device"],
     message:
@@ -65,7 +62,7 @@ rule bracket:
     """Find the distance at which an attack crosses the boundary, which no margin may exceed."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points="<results>/points/{dataset}/margins.npz",
+        points="<results>/points/{dataset}/{model}/margins.npz",
         code=sources("bracket"),
     output:
         table="<results>/bracket/{dataset}/{model}/{method}/seed{seed}.csv",
@@ -77,13 +74,13 @@ rule bracket:
         model="|".join(NETWORKS),
     conda:
         "../envs/main.yaml"
-    threads: config["threads"]
+    threads: for_network("threads")
     resources:
         gpu=GPU,
         mem_mb=2000,
     params:
-        epochs=lambda wildcards: measured_epochs(wildcards.model, wildcards.method),
-        steps=config["bracket"]["steps"],
+        epochs=measured_epochs,
+        steps=for_network("bracket.steps"),
         device=config["device"],
     message:
         "Bracket the margins of {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."
@@ -95,7 +92,7 @@ rule convergence:
     """Estimate the margins of one network from ever more samples."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points="<results>/points/{dataset}/margins.npz",
+        points="<results>/points/{dataset}/{model}/margins.npz",
         code=sources("convergence"),
     output:
         table="<results>/convergence/{dataset}/{model}/{method}/seed{seed}.csv",
@@ -107,17 +104,16 @@ rule convergence:
         model="|".join(NETWORKS),
     conda:
         "../envs/main.yaml"
-    threads: config["threads"]
+    threads: for_network("threads")
     resources:
         gpu=GPU,
         mem_mb=2000,
     params:
-        epoch=lambda wildcards: config["checkpoints"][wildcards.model][-1],
-        subset=config["convergence"]["points"],
+        epoch=last_epoch,
+        subset=for_network("convergence.points"),
         radius=config["margins"]["radius"],
-        samples=config["margins"]["samples"],
+        samples=for_network("margins.samples"),
         margins_seed=config["margins"]["seed"],
-        points_seed=config["points"]["seed"],
         device=config["device"],
     message:
         "Follow the margins of {wildcards.model} on {wildcards.dataset} with {wildcards.method} over growing samples."
@@ -129,7 +125,7 @@ rule svm:
     """Fit the hard-margin SVM on digits 0 and 1, the reference of figure 1."""
     input:
         data="<results>/data/mnist01.npz",
-        points="<results>/points/mnist01/margins.npz",
+        points="<results>/points/mnist01/lr/margins.npz",
         code=sources("svm"),
     output:
         table="<results>/svm/mnist01.csv",

@@ -4,12 +4,8 @@
 rule reproduction:
     """Write the reproduction page: verdicts, tables and figures in one file."""
     input:
-        **{
-            table: expand(rules.combine.output.combined, dataset=configured(config["runs"], [table]), table=table)
-            for table in TABLES
-            if table != "masking"
-        },
-        svm=rules.svm.output.table if runs(["mnist01"]) else [],
+        **{table: parts(table, config["runs"]) for table in TABLES if table != "masking"},
+        svm=[rules.svm.output.table] if runs(["mnist01"]) else [],
         provenance=expand(rules.data.output.json, dataset=[name for name in config["runs"] if runs([name])]),
         records=paths_of(rules.train.output.record, runs()),
         figures=expand("paper_figures/fig{n}.svg", n=drawn()),
@@ -32,7 +28,7 @@ rule reproduction:
         mem_mb=table_memory(250),
     params:
         settings=config,
-        scale=scale(),
+        scale=scale_of(TABLES),
         commit=commit(),
         logs=config.get("pathvars", {}).get("logs", "logs"),
     message:

@@ -16,18 +16,18 @@ rule train:
         "<logs>/train/{dataset}/{model}/{method}/seed{seed}.tsv"
     conda:
         "../envs/main.yaml"
-    threads: config["threads"]
+    threads: for_network("threads")
     resources:
         gpu=GPU,
         mem_mb=2000,
     params:
         objective=objective,
-        epochs=lambda wildcards: config["training"]["epochs"][wildcards.model],
+        epochs=for_network("training.epochs"),
         keep=kept_epochs,
         sgd=lambda wildcards: {
             "learning_rate": config["training"]["learning_rate"],
             "momentum": config["training"]["momentum"],
-            "batch_size": config["training"]["batch_size"][wildcards.model],
+            "batch_size": of(wildcards, "training.batch_size"),
         },
         device=config["device"],
     message:

@@ -15,7 +15,6 @@ from workflow_scripts import (
     combine,
     convergence,
     data,
-    gather,
     margins,
     margins_linear,
     masking,
@@ -26,12 +25,13 @@ from workflow_scripts import (
 from workflow_scripts.common.checkpoints import save
 
 SOURCE, NPZ, NPZ01 = "data/mnist.npz", "results/data/mnist.npz", "results/data/mnist01.npz"
-POINTS, POINTS01 = "results/points/mnist/margins.npz", "results/points/mnist01/margins.npz"
+POINTS, POINTS01 = "results/points/mnist/mlp/margins.npz", "results/points/mnist01/lr/margins.npz"
 LR, MLP = (f"results/train/mnist/{model}/std/seed0/checkpoints.safetensors" for model in ("lr", "mlp"))
-CURVE, COMBINED = "results/train/mnist/lr/std/seed0/curve.csv", "results/combined/mnist/curves.csv"
+CURVE = "results/train/mnist/lr/std/seed0/curve.csv"
 EPOCH, BRACKET = "results/margins/mnist/mlp/std/seed0/epoch1.csv", "results/bracket/mnist/mlp/std/seed0.csv"
 RUN = Run("mnist", "mlp", "std", 0)
 PGD = {"step": 0.1, "iterations": 1}
+WHOLE_PGD = PGD | {"loss": "cross_entropy", "gradient_floor": 0.0, "averaged_over": 1}
 OBJECTIVE = {"lam": 0.0, "beta": 0.0, "tau": None, "orthogonality": "penalty"}
 SGD = {"learning_rate": 0.01, "momentum": 0.9, "batch_size": 20}
 NETWORK = (MLP, POINTS, "out.csv")
@@ -52,23 +52,20 @@ def train_lr(**sgd):
 
 JOBS = {
     "data": prepare_data,
-    "points": lambda **counts: points.main(
-        NPZ, "a.npz", "b.npz", **{"train": 5, "test": 5, "attacked": None} | counts, points_seed=0
+    "points": lambda use="margins", **counts: points.main(
+        NPZ, "a.npz", use, wanted={"train": 5, "test": 5} | counts, points_seed=0
     ),
     "train": train_lr,
     "svm": lambda: svm.main(NPZ01, POINTS01, "out.csv"),
-    "margins_linear": lambda: margins_linear.main(LR, POINTS, ["e.csv"], "out.csv", "mnist", epochs=[1]),
+    "margins_linear": lambda: margins_linear.main(LR, POINTS, "points.csv", "out.csv", "mnist", epochs=[1]),
     "margins": lambda **other: margins.main(*NETWORK, **OF_NETWORK | ESTIMATE | other),
-    "attack": lambda: attack.main(*NETWORK, **OF_NETWORK, eps=[0.5], settings=PGD),
-    "attack_strong": lambda: attack_strong.main(*NETWORK, **OF_NETWORK, eps=[0.5], settings=PGD | {"steps": 1}),
+    "attack": lambda: attack.main(*NETWORK, **OF_NETWORK, **WHOLE_PGD, eps=[0.5]),
+    "attack_strong": lambda: attack_strong.main(*NETWORK, **OF_NETWORK, **PGD, eps=[0.5], distance_steps=1),
     "bracket": lambda: bracket.main(*NETWORK, RUN, epochs=[1], steps=1, device="cpu"),
-    "convergence": lambda: convergence.main(*NETWORK, **OF_NETWORK, **ESTIMATE, subset=2, points_seed=0),
-    "masking": lambda: masking.main(
-        *NETWORK, **OF_NETWORK, pgd=PGD, eps=0.5, subset=2, factors=[1], floors=[0.0], points_seed=0
-    ),
+    "convergence": lambda: convergence.main(*NETWORK, **OF_NETWORK, **ESTIMATE, subset=2),
+    "masking": lambda: masking.main(*NETWORK, **OF_NETWORK, **PGD, eps=0.5, subset=2, factors=[1], floors=[0.0]),
     "combine": lambda: combine.main([CURVE], "out.csv", "curves"),
     "combine_brackets": lambda: combine.main([EPOCH, BRACKET], "out.csv", "brackets"),
-    "gather": lambda: gather.main([COMBINED], "out.csv"),
 }
 
 
@@ -90,7 +87,6 @@ def write_inputs(folder):
     curve = pd.DataFrame({"epoch": [1, 2], "train_loss": [0.5, 0.25]})
     points = pd.DataFrame({"split": "test", "index": [3, 8], "margin": [0.5, -0.25], "distance": [0.75, 0.5]})
     write_table(folder / CURVE, curve)
-    write_table(folder / COMBINED, curve)
     write_table(folder / EPOCH, points.drop(columns="distance"))
     write_table(folder / BRACKET, points.drop(columns="margin").assign(epoch=1))
 

@@ -24,11 +24,20 @@ CASES = [  # key, value, what the line says behind the key
     ("runs.mnist01.mlp", ["std"], "is not a known key; known here are lr."),
     ("runs.svhn", {}, "is not a known key; known here are mnist01, mnist, cifar10."),
     ("seeds", ABSENT, "is missing; add it as in config.yaml."),
-    ("training.epochs.cnn", ABSENT, "is missing; add it as in config.yaml."),
+    ("training", ABSENT, "is missing; add it as in config.yaml."),
     ("objective.tau.mnist", ABSENT, "is missing; add it as in config.yaml."),
     ("training", None, "is empty (null); write keys with values."),
     ("runs.mnist.lr", None, "is empty (null); write a list."),
-    ("training.epochs", 3, "is 3; write keys with values."),
+    ("objective.tau", 3, "is 3; write keys with values."),
+    ("training.epochs", {"mnist": {"mlp": "3"}}, ".mnist.mlp is '3'; write a whole number, without quotes."),
+    ("training.epochs", {"mnist": {"mpl": 3}}, ".mnist.mpl is not a known key; did you mean mlp?"),
+    ("training.epochs", {"mlp": {"mlp": 3}}, ".mlp is {'mlp': 3}; write a whole number."),
+    ("attack.points", {"mnist": {}}, ".mnist is empty; write at least one value."),
+    ("margins.followed", {"mlp": ["sdt"]}, ".mlp[0] is 'sdt'; did you mean std? Else choose one of std, lcr, amr."),
+    ("training.epochs", {"lr": 1000, "mlp": 200}, " has no value for cnn on mnist, which runs names; add cnn: ..., "),
+    ("margins.samples", {"mnist": 9}, " has no value for mlp on cifar10, which runs names; add mlp: ..., cifar10: ..."),
+    ("attack.points", {"mlp": 9}, " has no value for cnn on mnist, which runs names; add cnn: ..., mnist: ... or "),
+    ("checkpoints.mnist", {"mlp": [1, 3]}, ".mlp is [1, 3]; list the epochs in ascending order, ending with"),
     ("training.epochs.mlp", "200", "is '200'; write a whole number, without quotes."),
     ("training.epochs.mlp", 200.0, "is 200.0; write a whole number."),
     ("threads", True, "is True; write a whole number."),
@@ -107,6 +116,20 @@ def test_a_misspelt_key_is_named_before_what_it_leaves_out():
 def test_masked_points_are_among_the_attacked():
     expected = "masking.points is 200, more than attack.points = 199, of which they are taken; lower it."
     assert expected in first_mistake(changed("attack.points", 199))
+    expected = "masking.points is 200, more than attack.points.mnist.cnn = 99, of which they are taken; lower it."
+    assert expected in first_mistake(changed("attack.points", {"mnist": {"mlp": 1000, "cnn": 99}, "cifar10": 500}))
+
+
+def test_values_by_network_are_right_where_each_network_has_one():
+    for value in (
+        7,
+        {"mlp": 7, "cnn": 8},
+        {"mnist": 7, "cifar10": {"mlp": 1, "cnn": 2}},
+        {"mnist": 7, "mlp": 8, "cnn": 9},
+    ):
+        assert first_mistake(changed("bracket.steps", value)) is None
+    only = changed("runs", {"mnist": {"lr": ["std"]}})
+    assert first_mistake(only | {"bracket": {"steps": {"cifar10": 3}}}) is None  # a linear model has no bracket
 
 
 def test_long_values_are_cut():

@@ -9,7 +9,7 @@ import pytest
 
 from lib.models import build
 from tests import jobs
-from tests.jobs import BRACKET, COMBINED, CURVE, EPOCH, JOBS, LR, MLP, NPZ, NPZ01, POINTS, POINTS01, SOURCE
+from tests.jobs import BRACKET, CURVE, EPOCH, JOBS, LR, MLP, NPZ, NPZ01, POINTS, POINTS01, SOURCE
 from tests.workflow import copy_project, snakemake
 from workflow_scripts.common.checkpoints import save
 
@@ -100,7 +100,6 @@ CASES = [  # job, a file that it reads, how it is broken, what the line says beh
     ("combine", CURVE, with_text("epoch,loss\n1,0.5\n2"), f": loss is NaN or missing in line 3: {AGAIN}"),
     ("combine_brackets", EPOCH, with_text("split,index,margin\ntest,3,\n"), f": margin is NaN .* line 2: {AGAIN}"),
     ("combine_brackets", BRACKET, with_text(OTHER_POINTS), ": other points than those of the margins: delete and run"),
-    ("gather", COMBINED, with_text("epoch,loss\nnan,0.5\n"), f": epoch is NaN or missing in line 2: {AGAIN}"),
 ]
 SETTINGS = [  # job, its settings, what the line says
     (
@@ -110,7 +109,11 @@ SETTINGS = [  # job, its settings, what the line says
     ),
     ("points", {"train": 21}, f"points.train is 21, but {NPZ} holds 20 train images: lower it in the config"),
     ("points", {"test": 21}, f"points.test is 21, but {NPZ} holds 20 test images: lower it in the config"),
-    ("points", {"attacked": 21}, f"attack.points is 21, but {NPZ} holds 20 test images: lower it in the config"),
+    (
+        "points",
+        {"use": "attack", "test": 21},
+        f"attack.points is 21, but {NPZ} holds 20 test images: lower it in the config",
+    ),
     ("train", {"learning_rate": 1e39}, "training diverged: in epoch 1 .*; lower learning_rate"),
 ]
 

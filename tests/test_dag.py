@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.workflow import copy_project, planned, snakemake
+from tests.workflow import ROOT, copy_project, planned, snakemake
 
 PAPER = {
     *(("mnist01", "lr", "std"),),
@@ -65,9 +65,19 @@ def test_objectives_reach_their_jobs(tmp_path):
     assert "'lam': 0.1, 'beta': 0.001, 'tau': 10" in weights["cifar10", "mlp", "amr"]
 
 
-def test_one_figure_asks_only_for_what_it_shows(tmp_path):
-    jobs = planned(snakemake(copy_project(tmp_path), "-n", "paper_figures/fig3.pdf"))
-    assert jobs == {"combine": 1, "data": 1, "fig3": 1, "train": 1}
+@pytest.mark.parametrize(
+    ("figure", "expected"),
+    [
+        ("fig3", {"data": 1, "train": 1}),
+        ("fig6", {"data": 1, "points": 3, "train": 3, "margins_linear": 1, "margins": 20}),  # of Std alone
+        ("fig2", {"data": 1, "points": 3, "train": 6, "margins_linear": 2, "margins": 40}),  # of Std and AMR
+        ("figS1", {"data": 2, "points": 4, "train": 4, "convergence": 4}),
+        ("figS2", {"data": 2, "points": 4, "train": 12, "attack": 12}),
+    ],
+)
+def test_one_figure_asks_only_for_what_it_shows(tmp_path, figure, expected):
+    jobs = planned(snakemake(copy_project(tmp_path), "-n", f"paper_figures/{figure}.pdf"))
+    assert jobs == expected | {figure: 1}
 
 
 def test_the_users_own_command_line_parses(tmp_path):
@@ -105,5 +115,52 @@ def test_a_method_that_is_not_followed_is_measured_at_its_last_checkpoint_only(t
     margins = re.findall(r"^results/margins/mnist/mlp/(\w+)/seed0/epoch(\d+).csv", plan, re.MULTILINE)
     std = [("std", str(epoch)) for epoch in sorted(CHECKPOINTS)]
     assert sorted(margins) == sorted([*std, ("lcr", "200"), ("amr", "200")])
-    linear = re.findall(r"^results/margins/mnist/lr/amr/seed0/epoch(\d+).csv", plan, re.MULTILINE)
-    assert len(linear) == 5
+    assert "results/margins/mnist/lr/amr/seed0/points.csv" in plan  # of a linear model, at all of them
+
+
+def test_what_holds_for_one_network_reaches_its_jobs_alone(tmp_path):
+    project = copy_project(tmp_path)
+    (project / "mine.yaml").write_text(
+        "training: {epochs: {cifar10: {mlp: 9}}}\n"
+        "checkpoints: {cifar10: {mlp: [1, 9]}}\n"
+        "margins: {samples: {mnist: {mlp: 4096, cnn: 256}, cifar10: 1024}}\n"
+        "points: {test: {mnist: 40, cifar10: 50}}\n"
+        "convergence: {points: 40}\n"
+        "threads: {lr: 1, mlp: 1, cnn: 2}\n"
+    )
+    (project / "probe.smk").write_text(
+        'include: "Snakefile"\n'
+        "for run in runs(['mnist', 'cifar10']):\n"
+        '    keys = ["training.epochs", "checkpoints", "points.test", "threads"]\n'
+        '    print("run", run, *[of(run, key) for key in keys], run.model != "lr" and of(run, "margins.samples"))\n'
+        'print("scale", scale_of(TABLES))\n'
+    )
+    said = snakemake(project, "-n", "-s", "probe.smk", "--configfile", "mine.yaml")
+    assert "run cifar10/mlp/amr/seed0 9 [1, 9] 50 1 1024" in said
+    assert "run mnist/cnn/lcr/seed0 200 [1, 10, 20, 30, 40, 50, 80, 120, 160, 200] 40 2 256" in said
+    assert "run mnist/lr/amr/seed0 1000 [1, 10, 50, 200, 1000] 40 1 False" in said
+    plan = snakemake(project, "-n", "--summary", "--configfile", "mine.yaml")
+    margins = re.findall(r"^results/margins/(\w+)/mlp/std/seed0/epoch(\d+).csv", plan, re.MULTILINE)
+    assert sorted(int(epoch) for dataset, epoch in margins if dataset == "cifar10") == [1, 9] and len(margins) == 12
+    assert "epochs 9 (CIFAR-10 MLP) instead of 200" in said and "256 (MNIST CNN)" in said
+
+
+def test_a_network_without_a_value_is_named(tmp_path):
+    project = copy_project(tmp_path)
+    (project / "mine.yaml").write_text("margins: {samples: {mnist: {mlp: 4096}}}\n")
+    said = snakemake(project, "-n", "--configfile", "mine.yaml", check=False)
+    assert (
+        "Config: margins.samples has no value for cnn on mnist, which runs names; add cnn: ..., mnist: ... or" in said
+    )
+    assert "Traceback" not in said
+
+
+def test_make_reference_is_one_run_of_every_network_in_one_folder(tmp_path):
+    project = copy_project(tmp_path)
+    plan = snakemake(project, "-n", "--summary", "--workflow-profile", "profiles/reference", "--", "reference")
+    files = re.findall(r"^(\S+)\t-\t", plan, re.MULTILINE)
+    assert "reference_results/run.json" in files
+    assert all(file.startswith(("results/reference/", "reference_results/", "paper_figures/")) for file in files)
+    trained = re.findall(r"^results/reference/train/(\w+)/(\w+)/(\w+)/seed0/checkpoints", plan, re.MULTILINE)
+    assert set(trained) == PAPER
+    assert "--workflow-profile profiles/reference -- reference" in (ROOT / "Makefile").read_text()

@@ -22,25 +22,23 @@ def test_scripts_write_the_data_and_the_points(tmp_path, capsys):
         assert set(written.files) == set(ARRAYS)
         for key in ARRAYS:
             np.testing.assert_array_equal(getattr(loaded, key), written[key])
-    margins, attack = tmp_path / "out" / "margins.npz", tmp_path / "out" / "attack.npz"
+    measured, attacked = tmp_path / "out" / "margins.npz", tmp_path / "out" / "attack.npz"
+    points.main(npz, measured, "margins", wanted={"train": 6, "test": 4}, points_seed=3)
     for count, expected in ((None, 20), (5, 5)):
-        points.main(npz, margins, attack, train=6, test=4, attacked=count, points_seed=3)
-        with np.load(margins) as measured, np.load(attack) as attacked:
-            splits = {key.split("_")[1] for key in measured.files}
-            assert splits == {"train", "test"} and len(measured.files) == 6
-            assert set(attacked.files) == {"x_test", "y_test", "index_test"}
-            assert [len(measured["index_train"]), len(measured["index_test"]), len(attacked["x_test"])] == [
-                6,
-                4,
-                expected,
-            ]
-            np.testing.assert_array_equal(measured["x_train"], loaded.x_train[measured["index_train"]])
-            np.testing.assert_array_equal(measured["y_test"], loaded.y_test[measured["index_test"]])
-            np.testing.assert_array_equal(attacked["x_test"], loaded.x_test[attacked["index_test"]])
-            assert set(measured["index_test"]) <= set(attacked["index_test"])
+        points.main(npz, attacked, "attack", wanted={"test": count}, points_seed=3)
+        with np.load(measured) as of_margins, np.load(attacked) as of_attack:
+            splits = {key.split("_")[1] for key in of_margins.files}
+            assert splits == {"train", "test"} and len(of_margins.files) == 6
+            assert set(of_attack.files) == {"x_test", "y_test", "index_test"}
+            counts = [len(of_margins["index_train"]), len(of_margins["index_test"]), len(of_attack["x_test"])]
+            assert counts == [6, 4, expected]
+            np.testing.assert_array_equal(of_margins["x_train"], loaded.x_train[of_margins["index_train"]])
+            np.testing.assert_array_equal(of_margins["y_test"], loaded.y_test[of_margins["index_test"]])
+            np.testing.assert_array_equal(of_attack["x_test"], loaded.x_test[of_attack["index_test"]])
+            np.testing.assert_array_equal(of_attack["index_test"][:4], of_margins["index_test"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("CIFAR-10 (unverified): 20 training and 20 test images, sha256 ")
-    assert lines[2] == "margins: 6 training and 4 test points; attack: 5 test images"
+    assert lines[1:3] == ["margins: 6 train points", "margins: 4 test points"] and lines[-1] == "attack: 5 test points"
     assert {path.name for path in npz.parent.iterdir()} == {"data.npz", "data.json", "margins.npz", "attack.npz"}
 
 

@@ -34,7 +34,7 @@ masking: {points: 20}
 convergence: {points: 20}
 """
 SETTINGS = ["--configfile", "small.yaml", "--cores", "2"]
-COMMAND = [*SETTINGS, "--", *(f"results/combined/mnist/{table}.csv" for table in ("curves", "margins", "attacks"))]
+COMMAND = [*SETTINGS, "--", *(f"results/{table}.csv" for table in ("curves", "margins", "attacks"))]
 RUN = "train/mnist/mlp/std/seed0"
 TIMEOUT = 300  # seconds; an undisturbed call takes a quarter of a minute
 

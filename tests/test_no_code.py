@@ -11,7 +11,7 @@ import torch
 from lib.data import torchvision_files
 from lib.tests.sources import WRONG_PICKLE, Bomb, arrays, write_batches, write_idx
 from tests import jobs
-from tests.jobs import COMBINED, CURVE, JOBS, LR, MLP, NPZ, NPZ01, POINTS, POINTS01, SOURCE
+from tests.jobs import CURVE, JOBS, LR, MLP, NPZ, NPZ01, POINTS, POINTS01, SOURCE
 
 
 @pytest.fixture
@@ -88,7 +88,6 @@ READ = [  # job, a file that it reads, what is put in its place
     *(("margins_linear", LR, put) for put in BARE),
     *(("margins", MLP, put) for put in BARE),
     *(("combine", CURVE, put) for put in BARE),
-    *(("gather", COMBINED, put) for put in BARE),
 ]
 
 

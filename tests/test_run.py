@@ -114,15 +114,14 @@ def test_the_reference_folder_says_at_which_settings_each_line_was_run(project):
         pd.read_csv(folder / name)
         for name in ("curves.csv", "margins.csv.gz", "attacks.csv", "strong.csv.gz", "table1.csv")
     )
-    assert (curves.epochs_trained == curves.model.map({"lr": 4, "mlp": 2, "cnn": 1})).all()
-    assert (curves.orthogonality == curves.method.map({"std": "none", "amr": "penalty"})).all()
+    assert (curves.run_epochs == curves.model.map({"lr": 4, "mlp": 2, "cnn": 1})).all()
+    assert (curves.run_orthogonality == curves.method.map({"std": "none", "amr": "penalty"})).all()
     assert set(curves.data[curves.dataset == "cifar10"]) == {"CIFAR-10 stand-in"}
-    assert (margins.samples_a_point == margins.model.map({"lr": 0, "mlp": 4, "cnn": 4})).all()
-    assert (attacks.attack_steps == 3).all() and (strong.attack_steps == 3).all()
+    assert margins.run_samples.isna().equals(margins.model == "lr") and set(margins.run_samples.dropna()) == {4}
+    assert (attacks.run_steps == 3).all() and (strong.run_strong_steps == 3).all() and (strong.run_images == 8).all()
     empty = table1.value.isna()
     assert empty.any() and not empty.all()
     assert table1[empty].images.isna().all() and (table1[~empty].images == 8).all()
-    assert (table1.reason_if_empty.notna() == empty).all()
     about = json.loads((folder / "run.json").read_text())
     assert about["data"][2]["stand_in"] is True and len(about["runs"]) == 8 and about["settings"]["seeds"] == [0]
     assert {"train", "margins", "attack"} <= set(about["seconds"])

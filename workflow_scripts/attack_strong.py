@@ -9,7 +9,7 @@ from workflow_scripts.common.point_tables import point_table
 from workflow_scripts.common.runner import call
 
 
-def main(checkpoints, points, table, run, *, epoch, eps, settings, device):
+def main(checkpoints, points, table, run, *, epoch, eps, step, iterations, distance_steps, device):
     """Write one line a test image: index, label, gradient, and for each eps (0: no attack) whether it held, 1 or 0.
 
     gradient: L2 norm of the cross-entropy's gradient at the image, tiny values included.
@@ -19,7 +19,9 @@ def main(checkpoints, points, table, run, *, epoch, eps, settings, device):
     x, y, index = load_points(points, run.dataset, "test", device=device)
     eps = [0.0, *eps]
     bar = progress_bar(len(eps), f"strong attack {run}", "radius")
-    held = withstands(model, x, y, eps=eps, **settings, progress=bar.update_to)  # (n, len(eps))
+    held = withstands(
+        model, x, y, eps=eps, step=step, iterations=iterations, steps=distance_steps, progress=bar.update_to
+    )  # (n, len(eps))
     bar.close()
     found = point_table(index=index, label=y, gradient=gradient_lengths(model, x, y))
     print(f"gradients from {found.gradient.min():.3g} to {found.gradient.max():.3g}")

@@ -1,9 +1,8 @@
 """Estimate the margins of some test points of one network from ever more samples."""
 
 import pandas as pd
-import torch
 
-from lib.data.points import draw_points
+from lib.data.points import point_seeds
 from lib.margins import margins_by_samples
 from workflow_scripts.common.checkpoints import load_model, load_points
 from workflow_scripts.common.files import write_table
@@ -12,7 +11,7 @@ from workflow_scripts.common.point_tables import point_table
 from workflow_scripts.common.runner import call
 
 
-def main(checkpoints, points, table, run, *, epoch, subset, radius, samples, margins_seed, points_seed, device):
+def main(checkpoints, points, table, run, *, epoch, subset, radius, samples, margins_seed, device):
     """Write one line a number of samples and point: samples, index, label, margin.
 
     The numbers are those of the estimate, halved again and again; the samples are nested.
@@ -20,22 +19,22 @@ def main(checkpoints, points, table, run, *, epoch, subset, radius, samples, mar
     device = pick_device(device)
     model = load_model(checkpoints, run.dataset, run.model, epoch, device=device)
     x, y, index = load_points(points, run.dataset, "test", device=device)
-    drawn = draw_points(len(x), min(subset, len(x)), seed=points_seed, split="test")
+    x, y, index = x[:subset], y[:subset], index[:subset]  # in the order drawn
     counts = halved(samples)
-    bar = progress_bar(len(drawn), f"convergence {run}", "point")
+    bar = progress_bar(len(x), f"convergence {run}", "point")
     found = margins_by_samples(
         model,
-        x[drawn],
-        y[drawn],
+        x,
+        y,
         counts=counts,
         radius=radius,
-        generator=torch.Generator().manual_seed(margins_seed),
+        seeds=point_seeds(index, seed=margins_seed, split="test"),
         progress=bar.update_to,
     )  # (len(counts), points)
     bar.close()
     parts = []
     for n, margins in zip(counts, found, strict=True):
-        part = point_table(index=index[drawn], label=y[drawn], margin=margins)
+        part = point_table(index=index, label=y, margin=margins)
         part.insert(0, "samples", n)
         parts.append(part)
         print(f"{n} samples: average {margins.mean():.4f}")

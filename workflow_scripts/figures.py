@@ -9,7 +9,8 @@ from workflow_scripts.common.runner import call
 def main(provenance, pdf, png, svg, *, module, figure, scale, **tables):
     """Draw `figure` ("1" to "7", "S1" to "S4") of report's `module` and save it in three forms.
 
-    tables: CSV files of each tidy table, under its name. The rule names the module, since it is imported by its name.
+    tables: CSV files of the runs, under the name of their tidy table. The rule names the module, which is imported by
+    name.
     """
     drawn = getattr(import_module(f"report.{module}"), f"figure{figure}")
     draw(drawn, tables, provenance, scale, [pdf, png, svg])

@@ -1,8 +1,8 @@
 """Sample the margins of the evaluated points at one checkpoint, eq. (3)."""
 
 import pandas as pd
-import torch
 
+from lib.data.points import point_seeds
 from lib.margins import sampled_margins
 from workflow_scripts.common.checkpoints import load_model, load_points
 from workflow_scripts.common.files import write_table
@@ -19,10 +19,8 @@ def main(checkpoints, points, table, run, epoch, *, radius, samples, margins_see
     for split in ("train", "test"):
         x, y, index = load_points(points, run.dataset, split, device=device)
         bar = progress_bar(len(x), f"margins {run} epoch {epoch} {split}", "point")
-        generator = torch.Generator().manual_seed(margins_seed)
-        margins = sampled_margins(
-            model, x, y, radius=radius, samples=samples, generator=generator, progress=bar.update_to
-        )
+        seeds = point_seeds(index, seed=margins_seed, split=split)
+        margins = sampled_margins(model, x, y, radius=radius, samples=samples, seeds=seeds, progress=bar.update_to)
         bar.close()
         tables.append(margin_table(split, index, y, model(x).argmax(1), margins))
     write_table(pd.concat(tables), table)

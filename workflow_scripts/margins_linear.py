@@ -7,33 +7,24 @@ from workflow_scripts.common.checkpoints import epochs_kept, load_model, load_po
 from workflow_scripts.common.files import write_table
 from workflow_scripts.common.point_tables import margin_table
 from workflow_scripts.common.runner import call
+from workflow_scripts.common.summary import summarised
 
 
-def main(checkpoints, points, tables, summary, dataset, *, epochs):
-    """Write one table for each of the `epochs` to `tables`, a line for every trained epoch to `summary`."""
+def main(checkpoints, points, table, summary, dataset, *, epochs):
+    """Write a line for each point at each of the `epochs` to `table`, and for every trained epoch to `summary`."""
     splits = {split: load_points(points, dataset, split) for split in ("train", "test")}
     splits = {split: (x.flatten(1).double(), y, index) for split, (x, y, index) in splits.items()}  # once, not an epoch
-    paths = dict(zip(epochs, tables, strict=True))
-    lines = []
+    lines, tables = [], []
     for epoch in epochs_kept(checkpoints):
         head = load_model(checkpoints, dataset, "lr", epoch).head
-        weight, bias = head.weight, head.bias
-        found = {split: linear_margins(weight, bias, x, y) for split, (x, y, _) in splits.items()}
-        lines += [
-            {"epoch": epoch, "split": split, "points": len(m), "minimum": m.min().item(), "average": m.mean().item()}
-            for split, m in found.items()
-        ]
-        if epoch in paths:
-            write_table(of_points(weight, bias, splits, found), paths[epoch])
+        for split, (x, y, index) in splits.items():
+            found = linear_margins(head.weight, head.bias, x, y)
+            lines.append({"epoch": epoch, "split": split, **summarised(found.numpy())})
+            if epoch in epochs:
+                prediction = (x @ head.weight.double().T + head.bias).argmax(1)
+                tables.append(margin_table(split, index, y, prediction, found).assign(epoch=epoch))
+    write_table(pd.concat(tables), table)
     write_table(pd.DataFrame(lines), summary)
-
-
-def of_points(weight, bias, splits, found):
-    """The margins of all points, `found`, as one table."""
-    return pd.concat(
-        margin_table(split, index, y, (x @ weight.double().T + bias).argmax(1), found[split])
-        for split, (x, y, index) in splits.items()
-    )
 
 
 if __name__ == "__main__":

@@ -3,22 +3,20 @@
 import pandas as pd
 
 from lib.attacks import robust_accuracy
-from lib.data.points import draw_points
 from workflow_scripts.common.checkpoints import load_model, load_points
 from workflow_scripts.common.files import write_table
 from workflow_scripts.common.job import pick_device, progress_bar
 from workflow_scripts.common.runner import call
 
 
-def main(checkpoints, points, table, run, *, epoch, eps, pgd, subset, floors, factors, points_seed, device):
+def main(checkpoints, points, table, run, *, epoch, eps, step, iterations, subset, floors, factors, device):
     """Write one line a factor on the logits and floor: factor, floor, eps, points, robust (percent).
 
     A factor changes neither a decision nor a distance, as longer training changes few: it makes the network confident.
     """
     device = pick_device(device)
     x, y, _ = load_points(points, run.dataset, "test", device=device)
-    drawn = draw_points(len(x), min(subset, len(x)), seed=points_seed, split="test")
-    x, y = x[drawn], y[drawn]
+    x, y = x[:subset], y[:subset]  # in the order drawn
     bar = progress_bar(len(factors), f"masking {run}", "factor")
     lines = []
     for factor in factors:
@@ -26,7 +24,7 @@ def main(checkpoints, points, table, run, *, epoch, eps, pgd, subset, floors, fa
         model.head.weight.mul_(factor)
         model.head.bias.mul_(factor)
         for floor in floors:
-            (robust,) = robust_accuracy(model, x, y, eps=[eps], **pgd, gradient_floor=floor)
+            (robust,) = robust_accuracy(model, x, y, eps=[eps], step=step, iterations=iterations, gradient_floor=floor)
             lines.append({"factor": factor, "floor": floor, "eps": eps, "points": len(x), "robust": robust})
             print(f"logits times {factor:g}, floor {floor:g}: {robust:.2f} % robust at eps {eps:g}")
         bar.update()

@@ -7,16 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from report.settings import DECISIVE, networks
 from workflow_scripts.common.files import whole_file, write_json
 from workflow_scripts.common.runner import call
 from workflow_scripts.common.tables import benchmarked, read_records
 
 PACKAGES = ["torch", "torchvision", "numpy", "pandas", "scikit-learn", "snakemake"]
-ATTACKED = ["attacks", "strong", "masking", "table1", "table1_strong"]
-WHOLE_TEST_SET = 10000
 PACKED = ["margins", "strong"]  # the largest: a line for each point and checkpoint, or image and radius
 GZIP = {"method": "gzip", "mtime": 0}  # the same table gives the same bytes
-SAMPLED = ["margins", "margin_summary", "brackets", "table1", "table1_strong"]
 
 
 def main(tables, pages, records, provenance, record, *, settings, commit, logs):
@@ -29,7 +27,9 @@ def main(tables, pages, records, provenance, record, *, settings, commit, logs):
     datasets, trained = read_records(provenance), read_records(records)
     titles = {data["dataset"]: data["title"] for data in datasets}
     for path in map(Path, tables):
-        table = with_settings(pd.read_csv(path, dtype={"column": str}), path.stem, settings)
+        table = pd.read_csv(path, dtype={"column": str})
+        if not path.stem.startswith("table1"):  # which has its settings, and lines of what was not run
+            table = with_settings(table, path.stem, settings)
         table["data"] = table["dataset"].map(titles)
         packed = path.stem in PACKED
         with whole_file(folder / (path.name + ".gz" * packed)) as partial:
@@ -51,25 +51,13 @@ def main(tables, pages, records, provenance, record, *, settings, commit, logs):
 
 
 def with_settings(table, name, settings):
-    """The table with columns that tell a short run from a long one; a line without a result says why."""
-    attack = settings["strong" if "strong" in name else "attack"]
-    columns = {"epochs_trained": table["model"].map(settings["training"]["epochs"])}
+    """The table with columns that tell what held for the network of each line: what its lines depend on."""
+    of_networks = networks(settings)
+    rows = [of_networks[row] for row in zip(table["dataset"], table["model"], strict=True)]
+    columns = {field: pd.array([getattr(row, field) for row in rows], dtype="Int64") for field in DECISIVE[name]}
     orthogonality = settings["objective"]["orthogonality"]
     columns["orthogonality"] = table["method"].map({"std": "none", "lcr": orthogonality, "amr": orthogonality})
-    if name in SAMPLED:
-        sampled = settings["margins"]["samples"]
-        columns["samples_a_point"] = table["model"].map(lambda model: 0 if model == "lr" else sampled)  # 0: exact
-    if name in ATTACKED:
-        columns["attack_steps"] = attack["iterations"]
-    if name.startswith("table1"):
-        columns["images"] = settings["attack"]["points"] or WHOLE_TEST_SET
-        columns["reason_if_empty"] = ""
-    table = table.assign(**columns)
-    if name.startswith("table1"):
-        empty = table["value"].isna()
-        table.loc[empty, list(columns)] = None
-        table.loc[empty, "reason_if_empty"] = "not run: left out of `runs` in the settings"
-    return table
+    return table.assign(**{f"run_{field}": values for field, values in columns.items()})
 
 
 if __name__ == "__main__":

@@ -7,18 +7,20 @@ from jinja2 import Template
 
 from report import page, verdicts
 from report.results import COLUMNS, Context
+from report.settings import networks
+from workflow_scripts.common.combining import combined
 from workflow_scripts.common.files import write_text
 from workflow_scripts.common.runner import call
-from workflow_scripts.common.tables import benchmarked, read_all, read_datasets, read_records
+from workflow_scripts.common.tables import benchmarked, read_datasets, read_records
 
 
 def main(provenance, records, figures, captions, html, md, *, settings, scale, commit, logs, **tables):
     """Write the page in two forms from paths: `provenance` of the data sets and `records` of the training runs [json],
     `figures` [svg] with `captions` [rst], `logs` (a folder with the jobs' benchmark files), and the CSV files of
-    each tidy table under its name.
+    the runs under the name of their tidy table.
     """
-    frames = {name: read_all(tables.get(name, []), columns) for name, columns in COLUMNS.items()}
-    context = Context(read_datasets(provenance), settings, scale)
+    frames = {name: combined(tables.get(name, []), name) for name in COLUMNS}
+    context = Context(read_datasets(provenance), networks(settings), settings, scale)
     runs = read_records(records)
     claims = verdicts.judge(frames, context)
     content = page.content(

@@ -2,18 +2,22 @@
 
 from report import table1
 from report.results import Context
+from report.settings import Network
+from workflow_scripts.common.combining import combined
 from workflow_scripts.common.files import write_text
 from workflow_scripts.common.runner import call
-from workflow_scripts.common.tables import read_all, read_datasets
+from workflow_scripts.common.tables import read_datasets
 
 
-def main(attacks, margin_summary, provenance, tex, csv, md, html, *, scale, floor):
-    """Write the table of the CSV files `attacks` and `margin_summary` in four forms.
+def main(attacks, margin_summary, provenance, tex, csv, md, html, *, kind, networks, floor):
+    """Write the table in four forms from CSV files of the runs: `attacks` of the `kind` attacks or strong, margins.
 
-    floor: with the strong attacks, the floor of the other one, which hides gradients; the table counts them.
+    networks: [[data set, model, *settings.Network]] of all that were run; floor: with the strong attacks, that of the
+    other ones, which hides gradients; the table counts them.
     """
-    context = Context(read_datasets(provenance), {}, scale)
-    table = table1.table1(read_all(attacks), read_all(margin_summary), context, floor=floor)
+    sizes = {(dataset, model): Network(*values) for dataset, model, *values in networks}
+    context = Context(read_datasets(provenance), sizes, {}, "")
+    table = table1.table1(combined(attacks, kind), combined(margin_summary, "margin_summary"), context, floor)
     write_text(table1.to_latex(table, context, floor), tex)
     write_text(table.to_csv(index=False), csv)
     write_text(table1.to_markdown(table, context, floor), md)

@@ -4,16 +4,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from report.settings import networks
 from tests.report.tidy import QUICK, tidy_tables
+from tests.workflow import ROOT
 
-SETTINGS = yaml.safe_load("""
-seeds: [0]
-training: {epochs: {lr: 1000, mlp: 200, cnn: 200}}
-objective: {orthogonality: penalty}
-points: {train: 500, test: 500, seed: 0, whole: [mnist01]}
-margins: {samples: 51200, seed: 0}
-attack: {points: null, step: 0.01, iterations: 1000, loss: cross_entropy, gradient_floor: 0.0, averaged_over: 1}
-""")
+SETTINGS = yaml.safe_load((ROOT / "config.yaml").read_text())
+SETTINGS["attack"]["gradient_floor"] = 0.0
 RUN = ["dataset", "model", "method", "seed"]
 
 
@@ -33,7 +29,7 @@ def reproduced(*, official=True, **shape):
     tables["brackets"] = brackets(tables["margins"])
     tables["convergence"] = convergence(tables["margins"])
     settings = SETTINGS if official else small(tables)
-    return tables, context._replace(settings=settings)
+    return tables, context._replace(settings=settings, networks=networks(settings))
 
 
 def small(tables):
@@ -43,6 +39,7 @@ def small(tables):
         "points": {"train": points, "test": points, "seed": 0, "whole": []},
         "margins": {"samples": 32, "seed": 0},
         "attack": SETTINGS["attack"] | {"points": 40, "iterations": 50, "step": 0.05},
+        "strong": {"iterations": 50},
     }
 
 

@@ -3,13 +3,12 @@ import re
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
 from report import figures, plots
 from report.results import METHODS, MODELS
-from tests.report.tidy import QUICK, made_up_context, tidy_tables
+from tests.report.tidy import QUICK, made_up_context, tidy_tables, write_runs
 from workflow_scripts.common.drawing import save
 
 ARGUMENTS = {
@@ -245,13 +244,9 @@ def test_nothing_is_clipped_and_titles_do_not_overlap(tables, number):
 
 def test_the_script_reads_several_tables_and_writes_all_formats(tables, tmp_path):
     script = pytest.importorskip("workflow_scripts.figures")
-    parts = []
-    for dataset, curves in tables["curves"].groupby("dataset"):
-        parts.append(tmp_path / f"{dataset}.csv")
-        curves.to_csv(parts[-1], index=False)
+    parts = write_runs(tables["curves"], tmp_path)
     provenance = tmp_path / "mnist01.json"
     provenance.write_text(json.dumps(tables["context"].datasets["mnist01"]))
     outputs = [tmp_path / f"fig3.{kind}" for kind in ("pdf", "png", "svg")]
     script.main([provenance], *outputs, module="figures", figure="3", scale="", curves=parts)
     assert all(path.stat().st_size > 5000 for path in outputs)
-    assert pd.concat(map(pd.read_csv, parts)).shape == tables["curves"].shape

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from report import table1 as tables
-from tests.report.tidy import EPS, QUICK, made_up_context, tidy_tables
+from report.settings import Network
+from tests.report.tidy import EPS, QUICK, made_up_context, tidy_tables, write_runs
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def small(held, seeds=(0,)):
                 attacks += [run | {"eps": eps, "index": i, "held": held} for i, held in enumerate(values)]
             for epoch, split in [(9, "test"), (20, "test"), (20, "train")]:
                 average = (epoch + 2 * seed) / 10 + 5 * (split == "train")
-                summary.append(run | {"epoch": epoch, "split": split, "points": 7, "average": average})
+                summary.append(run | {"epoch": epoch, "split": split, "points": 7, "average": average, "distance": 3})
     return {"attacks": pd.DataFrame(attacks), "margin_summary": pd.DataFrame(summary), "context": context_mnist()}
 
 
@@ -53,8 +54,8 @@ def test_rows_stand_in_the_papers_order(tidy):
     assert runs == list(product(["mnist", "cifar10"], ["mlp", "cnn"], ["std", "lcr", "amr"]))
     for dataset, eps in EPS.items():
         columns = table.loc[table["dataset"] == dataset, "column"].unique()
-        assert list(columns) == ["clean", *map(str, eps), "average_margin"]
-    assert len(table) == 2 * 2 * 3 * 6 and table["value"].notna().all()
+        assert list(columns) == ["clean", *map(str, eps), "average_margin", "average_distance"]
+    assert len(table) == 2 * 2 * 3 * 7 and table["value"].notna().all()
 
 
 def test_values_by_hand():
@@ -115,7 +116,7 @@ def test_a_missing_run_is_a_dash(tidy):
 def test_the_caption_tells_sizes_stand_in_and_scale(tidy):
     caption = tables.caption(make(tidy), tidy["context"])
     assert "40 test images of CIFAR-10 stand-in" in caption and "20 test points" in caption
-    assert "made-up classes" in caption and tidy["context"].scale in caption
+    assert "made-up classes" in caption
     official = tables.caption(make(tidy), made_up_context(official=True))
     assert "stand-in" not in official and "not run" not in official
 
@@ -161,8 +162,11 @@ def test_published_is_the_papers_table():
 
 
 def test_published_and_ours_share_their_columns(tidy):
-    both = make(tidy).merge(tables.published(), on=["dataset", "model", "method", "column"])
-    assert len(both) == len(tables.published())
+    both = make(tidy)
+    assert both["published"].notna().sum() == len(tables.published()) + 11  # beside the average distance too
+    assert both["published"][both["column"] != "average_distance"].sum() == pytest.approx(
+        tables.published()["value"].sum()
+    )
 
 
 def test_strong_attacks_count_the_masked_images():
@@ -181,15 +185,32 @@ def test_strong_attacks_count_the_masked_images():
 
 def test_the_script_writes_four_files(tidy, tmp_path):
     script = pytest.importorskip("workflow_scripts.table1")
-    tidy["attacks"].to_csv(tmp_path / "attacks.csv", index=False)
-    tidy["margin_summary"].to_csv(tmp_path / "summary.csv", index=False)
+    attacks, summary = (write_runs(tidy[name], tmp_path / name) for name in ("attacks", "margin_summary"))
     provenance = []
     for dataset in ("mnist", "cifar10"):
         provenance.append(tmp_path / f"{dataset}.json")
         provenance[-1].write_text(json.dumps(tidy["context"].datasets[dataset]))
     outputs = {kind: tmp_path / f"table1.{kind}" for kind in ("tex", "csv", "md", "html")}
-    inputs = [tmp_path / "attacks.csv"], [tmp_path / "summary.csv"], provenance
-    script.main(*inputs, **outputs, scale=tidy["context"].scale, floor=None)
+    networks = [["mnist", "mlp", 16, 20, 20, 32, 40, 50, 60]]
+    script.main(attacks, summary, provenance, **outputs, kind="attacks", networks=networks, floor=None)
     written = pd.read_csv(outputs["csv"], dtype={"column": str})
-    pd.testing.assert_frame_equal(written, make(tidy), check_dtype=False)
+    context = tidy["context"]._replace(networks={("mnist", "mlp"): Network(16, 20, 20, 32, 40, 50, 60)})
+    pd.testing.assert_frame_equal(written, make(tidy, context=context), check_dtype=False)
     assert all(path.read_text(encoding="utf-8").endswith("\n") for path in outputs.values())
+
+
+def test_networks_below_the_papers_settings_are_marked_and_share_a_mark_where_these_are_the_same(tidy):
+    small, whole = Network(16, 20, 20, 32, 40, 50, 60), Network(200, 500, 500, 51200, 10000, 1000, 1000)
+    of = {("mnist", "mlp"): small, ("mnist", "cnn"): small._replace(epochs=8), ("cifar10", "mlp"): small}
+    context = tidy["context"]._replace(networks=of | {("cifar10", "cnn"): whole})
+    table = make(tidy, context=context)
+    assert [(d, m, mark[0]) for (d, m), mark in tables.marks(table).items()][:3] == [
+        *(("mnist", "mlp", "a"), ("mnist", "cnn", "b"), ("cifar10", "mlp", "a"))
+    ]
+    markdown = tables.to_markdown(table, context)
+    assert "(a) epochs 16, samples a margin 32, images 40, PGD steps 50." in markdown
+    assert "(b) epochs 8," in markdown and "| CNN (b) | Std |" in markdown and markdown.count("| MLP (a) |") == 2
+    row = cell(table, "mnist", "cnn", "std", "0.5")
+    assert (row.epochs, row.samples, row.images, row.steps) == (8, 32, 40, 50)
+    strong = tables.table1(tidy["attacks"].assign(gradient=1.0), tidy["margin_summary"], context, floor=0.0)
+    assert cell(strong, "mnist", "cnn", "std", "0.5").steps == 60

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from report.claims import CLAIMS, FAILS, HOLDS, OPEN
+from report.settings import networks
 from report.verdicts import judge, verdict
 from tests.report.reproduced import reproduced
 
@@ -112,7 +113,9 @@ def test_a_claim_cannot_be_said(made, key):
 )
 def test_a_small_scale_leaves_rows_undecided(made, settings, reason):
     tables, context = made
-    context = context._replace(settings=context.settings | settings)
+    merged = {key: {**context.settings[key], **of} for key, of in settings.items()}
+    settings = context.settings | merged
+    context = context._replace(settings=settings, networks=networks(settings))
     rows = [row for key in ("4", "6a") for row in verdict(key, tables, context).rows if reason in row.note]
     assert rows and all(row.verdict == OPEN for row in rows)
 

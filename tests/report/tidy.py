@@ -33,7 +33,12 @@ def tidy_tables(*, checkpoints=PAPER, points=500, images=200, seeds=(0,), seed=0
             base = rng.lognormal(0, 0.5, points) * rng.choice([1, -0.3], points, p=[0.9, 0.1])
             for epoch in every if model == "lr" else epochs:
                 margin = _margins(base, epoch, dataset, method) + 0.002 * run_seed
-                row = {"points": points, "minimum": margin.min(), "average": margin.mean()}
+                row = {
+                    "points": points,
+                    "minimum": margin.min(),
+                    "average": margin.mean(),
+                    "distance": abs(margin).mean(),
+                }
                 summary.append({**run, "epoch": epoch, "split": split, **row})
                 if epoch in epochs:
                     margins.append(_points(margin, points).assign(**run, epoch=epoch, split=split))
@@ -68,7 +73,21 @@ def made_up_context(*, official=False):
         for name, text in titles.items()
     }
     scale = "" if official else "Small scale: 16 points, 32 samples, 16 epochs; not the paper's numbers."
-    return Context(datasets, {}, scale)
+    return Context(datasets, {}, {}, scale)
+
+
+def write_runs(table, folder):
+    """Write the lines of each run to a file of its own, as jobs do, and return the paths."""
+    paths = []
+    for run, lines in table.groupby(["dataset", "model", "method", "seed"], sort=False):
+        paths.append(folder / "/".join(map(str, run[:3])) / f"seed{run[3]}.csv")
+        paths[-1].parent.mkdir(parents=True, exist_ok=True)
+        lines = lines.drop(columns=["dataset", "model", "method", "seed"])
+        if "held" in lines:  # a column an eps: the step that broke the image, or -1
+            lines = lines.assign(eps=lines["eps"].map("eps{:g}".format), broken=-lines["held"])
+            lines = lines.pivot(index=["index", "label"], columns="eps", values="broken").reset_index()
+        lines.to_csv(paths[-1], index=False)
+    return [str(path) for path in paths]
 
 
 def _curve(rng, epochs, dataset, model):

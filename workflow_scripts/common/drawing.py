@@ -4,14 +4,18 @@ from pathlib import Path
 
 from report.plots import rendered
 from report.results import Context
+from workflow_scripts.common.combining import combined
 from workflow_scripts.common.files import whole_file
-from workflow_scripts.common.tables import read_all, read_datasets
+from workflow_scripts.common.tables import read_datasets
 
 
 def draw(figure, tables, provenance, scale, outputs):
-    """Draw `figure` (a function of tidy tables and a Context) and save it at each path, in the format of its suffix."""
-    frames = {name: read_all(paths) for name, paths in tables.items() if paths}
-    drawn = figure(**frames, context=Context(read_datasets(provenance), {}, scale))
+    """Draw `figure`, a function of tidy tables and a Context, and save it at each path, in the format of its suffix.
+
+    tables: {name: [CSV files of its runs]}; provenance: the data sets' JSON files
+    """
+    frames = {name: combined(parts, name) for name, parts in tables.items()}
+    drawn = figure(**frames, context=Context(read_datasets(provenance), {}, {}, scale))
     for path in outputs:
         save(drawn, path)
 

@@ -21,12 +21,6 @@ def read(path):
     return table
 
 
-def read_all(paths, columns=None):
-    """Return the tables of the CSV files as one; without a file, an empty one with these columns."""
-    paths = [paths] if isinstance(paths, str | Path) else paths
-    return pd.concat(map(pd.read_csv, paths), ignore_index=True) if paths else pd.DataFrame(columns=columns)
-
-
 def read_records(paths):
     """Return the contents of JSON files."""
     return [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]

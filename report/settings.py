@@ -1,0 +1,133 @@
+"""Settings by network: what holds for one data set and model, and in words what is less than in the paper.
+
+A key of the config that may differ by network takes one value for all, or a mapping by model, by data set, or by data
+set and model. The most specific value wins: {mnist: {mlp: 1}} before {mnist: 2} before {mlp: 3}.
+"""
+
+from typing import NamedTuple
+
+from .results import LINEAR, MODELS, NETWORKS, OFFICIAL
+
+# Keys that may differ by network, and the models that need a value.
+BY_NETWORK = dict.fromkeys(["threads", "training.epochs", "training.batch_size", "checkpoints"], tuple(MODELS))
+BY_NETWORK |= dict.fromkeys(["points.train", "points.test", "margins.followed"], tuple(MODELS))
+BY_NETWORK |= dict.fromkeys(["margins.samples", "attack.points", "attack.iterations", "bracket.steps"], NETWORKS)
+BY_NETWORK |= dict.fromkeys(["strong.iterations", "masking.points", "convergence.points"], NETWORKS)
+
+
+class Network(NamedTuple):
+    """How large the run of a network is. None: all points or images; for a linear model, no sampling and no attack."""
+
+    epochs: int
+    train: int | None
+    test: int | None
+    samples: int | None = None
+    images: int | None = None
+    steps: int | None = None
+    strong_steps: int | None = None
+
+
+WORDS = {
+    "epochs": "epochs",
+    "train": "training points",
+    "test": "test points",
+    "samples": "samples",
+    "images": "attacked images",
+    "steps": "PGD steps",
+    "strong_steps": "steps of the strong PGDs",
+}
+DECISIVE = {  # what the lines of a tidy table depend on
+    "curves": ["epochs"],
+    "margins": ["epochs", "train", "test", "samples"],
+    "margin_summary": ["epochs", "train", "test", "samples"],
+    "brackets": ["epochs", "train", "test", "samples"],
+    "convergence": ["epochs", "samples"],
+    "attacks": ["epochs", "images", "steps"],
+    "strong": ["epochs", "images", "strong_steps"],
+    "masking": ["epochs", "steps"],
+}
+
+
+def setting(config, key, dataset, model):
+    """Return the value of a dotted `key` for a network; LookupError where a mapping has none for it."""
+    return located(config, key, dataset, model)[1]
+
+
+def located(config, key, dataset, model):
+    """Return where the value of a `key` for a network stands in the config, as a dotted key, and the value."""
+    value = config
+    for part in key.split("."):
+        value = value[part]
+    if not isinstance(value, dict):
+        return key, value
+    of_dataset = value.get(dataset)
+    if isinstance(of_dataset, dict) and model in of_dataset:
+        return f"{key}.{dataset}.{model}", of_dataset[model]
+    if dataset in value and not isinstance(of_dataset, dict):
+        return f"{key}.{dataset}", of_dataset
+    if model in value:
+        return f"{key}.{model}", value[model]
+    raise LookupError(f"{key} has no value for {model} on {dataset}")
+
+
+def network(config, dataset, model):
+    """Return the Network of a data set and model."""
+
+    def of(key):
+        return setting(config, key, dataset, model)
+
+    whole = dataset in config["points"]["whole"]
+    points = (None, None) if whole else (of("points.train"), of("points.test"))
+    if model in LINEAR:
+        return Network(of("training.epochs"), *points)
+    attacked = of("attack.points"), of("attack.iterations"), of("strong.iterations")
+    return Network(of("training.epochs"), *points, of("margins.samples"), *attacked)
+
+
+def configured(config):
+    """Return [(data set, model)] of all that the config runs."""
+    runs = config["runs"].items()
+    return [(dataset, model) for dataset, of_dataset in runs for model, methods in of_dataset.items() if methods]
+
+
+def networks(config):
+    """Return {(data set, model): Network} of all that the config runs."""
+    return {name: network(config, *name) for name in configured(config)}
+
+
+def paper(model):
+    """Return the paper's Network (appendix A): the same on every data set."""
+    if model in LINEAR:
+        return Network(epochs=1000, train=500, test=500)
+    return Network(200, 500, 500, samples=51200, images=10000, steps=1000, strong_steps=1000)
+
+
+def scale(of_networks, tables):
+    """Return one sentence on what is less than in the paper, for captions; empty where nothing is.
+
+    of_networks: {(data set, model): Network} of those that are shown; tables: the tidy tables that show them
+    """
+    found = []
+    for field in WORDS:
+        if any(field in DECISIVE[table] for table in tables):
+            whole, less = [], {}  # networks that have such a thing; {the paper's: {ours: networks with less}}
+            for name, of_network in of_networks.items():
+                ours, theirs = getattr(of_network, field), getattr(paper(name[1]), field)
+                if ours is not None and theirs is not None:
+                    whole.append(name)
+                    if ours < theirs:
+                        less.setdefault(theirs, {}).setdefault(ours, []).append(name)
+            for theirs, of_ours in less.items():
+                ours = ", ".join(f"{n:,}{named(names, whole)}" for n, names in of_ours.items())
+                found.append(f"{WORDS[field]} {ours} instead of {theirs:,}")
+    return f"Below the paper's scale: {'; '.join(found)}." if found else ""
+
+
+def named(names, whole):
+    """Some networks of the list `whole` in brackets and few words: nothing for all, a model for all of that model."""
+    if names == whole:
+        return ""
+    models = dict.fromkeys(model for _, model in names)
+    if names == [name for name in whole if name[1] in models]:
+        return f" ({', '.join(MODELS[model] for model in models)})"
+    return f" ({', '.join(f'{OFFICIAL[dataset]} {MODELS[model]}' for dataset, model in names)})"
