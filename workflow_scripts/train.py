@@ -29,9 +29,8 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, sgd,
     model = build(run.dataset, run.model, seed=run.seed).to(device)
     tau = torch.inf if objective["tau"] is None else objective["tau"]
     settings = sgd | objective | {"tau": tau, "epochs": epochs}
-    decisive = {"keep": sorted(keep), "data": digest(*images.values()), "torch": torch.__version__}
-    identity = resume.fingerprint(**run._asdict(), **settings, **decisive, device=str(device))
     unfinished = Path(checkpoints).with_name("unfinished.safetensors")
+    identity = identity_of(run, settings, keep, digest(*images.values()), device)
     kept, records = followed(model, images, run, settings, set(keep), unfinished, identity)
     table = pd.DataFrame(records).drop(columns="seconds")
     for position, (name, value) in enumerate(run._asdict().items()):
@@ -42,6 +41,12 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, sgd,
     about |= {"seconds": sum(epoch.seconds for epoch in records), "device": device_name(device)}
     write_json(about | {"torch": torch.__version__, "python": platform.python_version()}, record)
     resume.remove(unfinished)
+
+
+def identity_of(run, settings, keep, data, device):
+    """What tells an unfinished training from others: all that decides its bits, and the epochs that it keeps."""
+    decisive = {"keep": sorted(keep), "data": data, "torch": torch.__version__, "device": str(device)}
+    return resume.fingerprint(**run._asdict(), **settings, **decisive)
 
 
 def followed(model, images, run, settings, keep, unfinished, identity):
