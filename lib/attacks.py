@@ -123,7 +123,8 @@ def _attack(model, x, y, radii, *, batch=None, tell=None, **rule):
         return x.clone(), y.new_empty(0, len(radii))
     threads = torch.get_num_threads() if is_fast(model) and not x.is_cuda else 1
     shares = list(zip(range(threads), x.chunk(threads), y.chunk(threads), strict=False))  # fewer for a few points
-    size = max(1, (batch or samples_at_once(model, x, directions=1) * len(shares)) // len(shares))
+    size = batch // len(shares) if batch else samples_at_once(model, x, directions=1)
+    size = max(1, min(size, len(shares[0][1])))
     decided = [0] * len(shares)
 
     def attack(share):
@@ -134,7 +135,7 @@ def _attack(model, x, y, radii, *, batch=None, tell=None, **rule):
             tell(sum(decided))
 
         rolling = partial(_rolling_attack, model, x, y, radii, tell=tell and tell_sum, **rule)
-        return shrinking(rolling, size)
+        return shrinking(rolling)(size)
 
     found, broken = zip(*side_by_side(attack, shares), strict=True)
     return torch.cat(found), torch.cat(broken)

@@ -1,8 +1,10 @@
 """Norms of the class gradients of a classifier, for all classes of a batch at once."""
 
+import math
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -53,33 +55,45 @@ def cross_lipschitz(model):
 def samples_at_once(model, x, *, directions=None):
     """How many samples shaped like x[:1] to pull back together along `directions` directions each, default c.
 
-    On a CPU gradients of that many samples stay in its cache; on a GPU they take an eighth of its free memory.
+    On a CPU gradients of that many samples stay in its cache. On a GPU all that is kept for them takes about a quarter
+    of its memory, free or not, so that the same card computes the same parts, with the same rounding.
     """
     if not is_fast(model):
         return _SLOW_SAMPLES
-    z, largest = x[:1], x[0].numel()
+    z, sizes = x[:1], [x[0].numel()]
     with torch.no_grad():
         for layer in layers_of(model):
             z = layer(z)
-            largest = max(largest, z.numel())
-    classes = z.shape[1]
+            sizes.append(z.numel())
+    classes, item = z.shape[1], z.element_size()
     directions = directions or classes
-    bytes_of_one = largest * directions * z.element_size()
     if x.is_cuda:
-        return max(1, torch.cuda.mem_get_info(x.device)[0] // 8 // bytes_of_one)
-    return max(1, min(_CPU_SAMPLES * classes // directions, _CPU_BYTES // bytes_of_one))
+        gradients = directions * max(map(sum, pairwise(sizes)))  # on both sides of a layer
+        peak = 8 * sizes[0] + sum(sizes) + gradients  # an attack's images, masks: tests compare it with a count
+        return max(1, torch.cuda.get_device_properties(x.device).total_memory // 4 // (peak * item))
+    return max(1, min(_CPU_SAMPLES * classes // directions, _CPU_BYTES // (max(sizes) * directions * item)))
 
 
-def shrinking(compute, size):
-    """Return compute(size); where memory runs out, say so, halve the size and try again."""
-    while True:
-        try:
-            return compute(size)
-        except torch.OutOfMemoryError:
-            if size == 1:
-                raise
-            size //= 2
-            warnings.warn(f"out of memory: going on with {size} samples at once", stacklevel=2)
+def shrinking(compute):
+    """The function (size, ...) -> compute(size, ...) that halves the size, and says so, where memory runs out.
+
+    Later calls keep to the size that served.
+    """
+    most = math.inf
+
+    def run(size, *rest):
+        nonlocal most
+        while True:
+            size = min(size, most)
+            try:
+                return compute(size, *rest)
+            except RuntimeError as error:  # a CPU has no class of its own for it
+                if size == 1 or not (isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)):
+                    raise
+            most = size // 2
+            warnings.warn(f"out of memory: going on with {most} samples at once", stacklevel=2)
+
+    return run
 
 
 def side_by_side(function, *parts):
@@ -99,8 +113,7 @@ def side_by_side(function, *parts):
 
 def _norms_function(model, *, triangular):
     if not is_fast(model):
-        slow = partial(_autograd_norms, model)
-        return lambda x, top: shrinking(partial(_in_parts, map, slow, x, top), _SLOW_SAMPLES)
+        return partial(shrinking(partial(_in_parts, partial(_autograd_norms, model))), _SLOW_SAMPLES, map)
     layers = layers_of(model)
     steps = [step_of(layer) for layer in layers]
     first = next((i for i, layer in enumerate(layers) if type(layer) is not nn.Flatten), 0)
@@ -112,12 +125,14 @@ def _norms_function(model, *, triangular):
             return _norms(logits, lambda v: _length(_backward(backs, v)), top)
         return _norms(logits, lambda v: _block_norms(_backward(backs[first + 1 :], v), blocks), top)
 
+    in_parts = shrinking(partial(_in_parts, part))
+    size = None  # asked of the first batch, as the others are like it
+
     def norms(x, top):
-        size = samples_at_once(model, x)
-        if x.is_cuda:
-            return shrinking(partial(_in_parts, map, part, x, top), size)
-        share = -(-len(x) // torch.get_num_threads())
-        return shrinking(partial(_in_parts, side_by_side, part, x, top), min(size, share))
+        nonlocal size
+        size = size or samples_at_once(model, x)
+        apply, share = (map, len(x)) if x.is_cuda else (side_by_side, -(-len(x) // torch.get_num_threads()))
+        return in_parts(min(size, share), apply, x, top)
 
     return norms
 
@@ -149,7 +164,7 @@ def _norms(logits, norms_of, top):
     return logits.new_zeros(n, c).scatter(1, others, norms)
 
 
-def _in_parts(apply, function, x, top, size):
+def _in_parts(function, size, apply, x, top):
     return torch.cat(list(apply(function, x.split(size), top.split(size))))
 
 

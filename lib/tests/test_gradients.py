@@ -231,20 +231,37 @@ def test_fallback_equals_the_fast_path(monkeypatch):
     assert torch.allclose(cross_lipschitz_norms(model, x, top), fast, rtol=1e-5)
 
 
-def test_out_of_memory_halves_the_batch_and_says_so():
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError(), RuntimeError("DefaultCPUAllocator: no memory")])
+def test_out_of_memory_halves_the_batch_and_says_so(error):
     sizes = []
 
-    def compute(size):
+    def compute(size, *rest):
         sizes.append(size)
         if size > 5:
-            raise torch.OutOfMemoryError
-        return size
+            raise error
+        return size, *rest
 
+    run = gradients.shrinking(compute)
     with pytest.warns(UserWarning, match=r"out of memory: going on with \d samples at once"):
-        assert gradients.shrinking(compute, 17) == 4
-    assert sizes == [17, 8, 4]
-    with pytest.raises(torch.OutOfMemoryError):
-        gradients.shrinking(lambda size: compute(9), 1)
+        assert run(17, "x") == (4, "x")
+    assert run(17) == (4,) and run(3) == (3,) and run(5) == (4,), "what did not serve is not tried again"
+    assert sizes == [17, 8, 4, 4, 3, 4]
+    with pytest.raises(type(error)):
+        gradients.shrinking(lambda size: compute(9))(1)
+
+
+def test_other_errors_pass():
+    def compute(size):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match="mat1"):
+        gradients.shrinking(compute)(8)
+
+
+def test_a_cpu_without_memory_halves_the_batch_too():
+    run = gradients.shrinking(lambda size: torch.empty(2**58 if size > 2 else 1, dtype=torch.uint8))
+    with pytest.warns(UserWarning, match="going on with 2 samples at once"):
+        assert run(4).numel() == 1
 
 
 def test_batches_follow_from_the_size_of_the_network():
