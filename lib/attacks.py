@@ -60,7 +60,7 @@ def breaking_steps(
     batch=None,
     progress=None,
 ):
-    """Return for each point and eps the number of the first iterate that broke it, int64 (n, len(eps)).
+    """Return for each point and eps the number of the first iterate that broke it, int64 (n, len(eps)) on the CPU.
 
     0: misclassified without an attack; HELD (-1): no iterate broke it. eps: ascending radii, 0 asks for the clean
     prediction alone. A point broken at a small eps is broken by the same step at every larger one and is not
@@ -163,24 +163,24 @@ def _rolling_attack(model, x, y, radii, size, *, tell, step, iterations, loss, f
         logits, vjp = pullback(model, current)
         correct = logits.argmax(1) == y[rows]
         going = correct & (taken < allowed[at])
-        if not going.all():
-            found[rows[~going]] = current[~going]
-            lost = ~correct
-            broken[rows[lost]] = torch.where(columns >= at[lost, None], taken[lost, None], HELD)
-        if going.any():
+        left = int(going.sum())  # a GPU's host waits here, once a step, and below where points leave
+        if left < len(rows):
+            found[rows] = current  # of those that go on, until they leave too
+            lost = ~correct[:, None] & (columns >= at[:, None])
+            broken[rows] = torch.where(lost, taken[:, None], broken[rows])
+        if left:
             u, scale = loss_direction(logits, y[rows], loss)
             g = vjp(u[:, None].to(x.dtype)).flatten(1)  # (n, d)
             moved, shortened = _step(current, x[rows], g, scale, eps[at, None], step, floor)
             first = going & shortened & (freely < 0)
-            if first.any():
-                free[first], freely[first] = current[first], taken[first]
+            free, freely = torch.where(_column(first, x), current, free), torch.where(first, taken, freely)
             current = moved
         taken = taken + 1
-        if not going.all():
+        if left < len(rows):
             again = correct & ~going & (at < len(radii) - 1) & (freely >= 0)  # else it holds at all larger radii too
-            current[again], taken[again] = free[again], freely[again]
-            freely[again], at = -1, at + again
-            stay = going | again
+            current, taken = torch.where(_column(again, x), free, current), torch.where(again, freely, taken)
+            freely, at = torch.where(again, -1, freely), at + again
+            stay = (going | again).nonzero()[:, 0]
             rows, current, free, taken, freely, at = (t[stay] for t in (rows, current, free, taken, freely, at))
             if tell is not None:
                 tell((len(x) - len(waiting) - len(rows)) * len(radii) + int(at.sum()))
@@ -197,6 +197,10 @@ def _step(current, origin, g, scale, eps, step, floor):
     length = delta.norm(dim=1, keepdim=True)
     delta = delta * (eps / torch.maximum(length, eps))
     return (origin + delta.view_as(origin)).clamp(0, 1), (length > eps)[:, 0]
+
+
+def _column(values, x):
+    return values.view(-1, *[1] * (x.ndim - 1))
 
 
 def _check(x, y, eps, step, iterations, loss, gradient_floor, averaged_over):
