@@ -4,6 +4,11 @@ The margin of (x, y) is s * d(x, boundary of the predicted class) in the L2 norm
 prediction is right and -1 where it is wrong. The caller takes the minimum or the mean.
 """
 
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import islice, starmap
+
 import torch
 
 from .checks import warn_of_slips
@@ -33,10 +38,11 @@ def sampled_margins(model, x, y, *, radius=5.0, samples=51200, generator=None, s
     over `samples` points drawn uniformly from the L2 ball B(x, radius); the result is capped at +-radius.
     Sampling makes L_k too small, so this estimates a lower bound of the distance and does not certify it.
 
-    generator: torch.Generator on the CPU; each point draws its own perturbations from a seed taken from it, so that
-    the samples do not depend on `batch`, the number of perturbed points handled at once. seeds: these seeds (n,)
-    instead, whole numbers below 2^62; a point's samples then do not depend on the other points either. progress:
-    called after each point with (done, n). Raises ValueError where radius, samples or shapes make no sense.
+    generator: torch.Generator on the CPU; each point draws its own perturbations from a seed taken from it, on the
+    CPU, so that the samples depend neither on the device nor on `batch`, the number of perturbed points handled at
+    once. seeds: these seeds (n,) instead, whole numbers below 2^62; a point's samples then do not depend on the other
+    points either. progress: called after each point with (done, n). Raises ValueError where radius, samples or shapes
+    make no sense.
     """
     options = {"radius": radius, "generator": generator, "seeds": seeds, "batch": batch, "progress": progress}
     return margins_by_samples(model, x, y, counts=[samples], **options)[0]
@@ -57,30 +63,59 @@ def margins_by_samples(model, x, y, *, counts, radius=5.0, generator=None, seeds
     top = logits.argmax(1)
     norms_at = cross_lipschitz(model)
     largest = logits.new_zeros(len(counts), *logits.shape)  # L_k of each point
-    for i, seed in enumerate(seeds):
-        source = torch.Generator(x.device).manual_seed(seed)
-        so_far = torch.zeros_like(logits[i])
-        for start in range(0, counts[-1], BLOCK):
-            block = uniform_ball(BLOCK, x[i].shape, radius, source, like=x)[: counts[-1] - start]
-            norms = [norms_at(x[i] + delta, top[i].expand(len(delta))) for delta in block.split(batch or BLOCK)]
-            running = torch.maximum(torch.cat(norms).cummax(0).values, so_far)  # (block, c)
-            for j, count in enumerate(counts):
-                if start < count <= start + BLOCK:
-                    largest[j, i] = running[count - start - 1]
-            so_far = running[-1]
-        if progress is not None:
-            progress(i + 1, len(x))
+    so_far = torch.zeros_like(logits)
+    done = 0
+    for i, start, block in _drawn(x, seeds, radius, counts[-1]):
+        norms = [norms_at(x[i] + delta, top[i].expand(len(delta))) for delta in block.split(batch or BLOCK)]
+        running = torch.maximum(torch.cat(norms).cummax(0).values, so_far[i])  # (block, c)
+        for j, count in enumerate(counts):
+            if start < count <= start + BLOCK:
+                largest[j, i] = running[count - start - 1]
+        so_far[i] = running[-1]
+        if start + BLOCK >= counts[-1]:
+            done += 1
+            if progress is not None:
+                progress(done, len(x))
     return _sign(top, y) * torch.stack([_distance(logits, top, norms) for norms in largest]).clamp(max=radius)
 
 
 def uniform_ball(n, shape, radius, generator, *, like):
     """Return n points (n, *shape) drawn uniformly from the L2 ball of the given radius around the origin.
 
-    A Gaussian direction times radius * U^(1/d) (Muller 1959). dtype and device are those of `like`.
+    A Gaussian direction times radius * U^(1/d) (Muller 1959), drawn on the generator's device. dtype and device of the
+    result are those of `like`.
     """
-    direction = torch.randn((n, *shape), generator=generator, dtype=like.dtype, device=like.device).flatten(1)
-    length = torch.rand((n, 1), generator=generator, dtype=like.dtype, device=like.device) ** (1 / direction.shape[1])
-    return (direction * (radius * length / direction.norm(dim=1, keepdim=True))).view(n, *shape)
+    kind = {"generator": generator, "dtype": like.dtype, "device": generator.device}
+    direction = torch.randn((n, *shape), **kind).flatten(1)
+    length = torch.rand((n, 1), **kind) ** (1 / direction.shape[1])
+    return (direction * (radius * length / direction.norm(dim=1, keepdim=True))).view(n, *shape).to(like.device)
+
+
+def _drawn(x, seeds, radius, count):
+    """Yield (i, start, block) for all points x and all blocks of `count` perturbations, the blocks of a point in order.
+
+    For a GPU, threads draw the next blocks of several points at once, into memory from which they go up without a wait.
+    """
+    like, sources = torch.empty(0, dtype=x.dtype), [torch.Generator().manual_seed(seed) for seed in seeds]
+    lanes = torch.get_num_threads() if x.is_cuda else 1  # points at once
+
+    def draw(i, start):
+        block = uniform_ball(BLOCK, x.shape[1:], radius, sources[i], like=like)[: count - start]
+        return i, start, block.pin_memory() if x.is_cuda else block.to(x.device)
+
+    firsts, starts = range(0, len(x), lanes), range(0, count, BLOCK)
+    order = [(i, start) for first in firsts for start in starts for i in range(len(x))[first : first + lanes]]
+    if not x.is_cuda:
+        yield from starmap(draw, order)
+        return
+    with ExitStack() as stack:
+        threads = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(lanes)]
+        futures = (threads[i % lanes].submit(draw, i, start) for i, start in order)
+        waiting = deque(islice(futures, 2 * lanes))
+        while waiting:
+            i, start, block = waiting.popleft().result()
+            yield i, start, block.to(x.device, non_blocking=True)
+            waiting.extend(islice(futures, 1))
 
 
 def _distance(logits, top, norms):
