@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 import yaml
 
-from workflow_scripts.common.job import pick_device
+from workflow_scripts.common.device import pick_device
 
 from . import attacks, extrapolation, gradients, machine, report, training
 

@@ -9,7 +9,7 @@ import torch
 
 from workflow_scripts.common import job
 from workflow_scripts.common.files import whole_file
-from workflow_scripts.common.job import pick_device
+from workflow_scripts.common.device import pick_device
 
 IMPORT = "from workflow_scripts.common.job import log_to; "
 
@@ -101,7 +101,7 @@ def test_a_demanded_gpu_that_is_missing_is_named():
 def test_on_the_cpu_freed_memory_is_used_again_without_page_faults():
     code = """
 import resource, torch
-from workflow_scripts.common.job import pick_device
+from workflow_scripts.common.device import pick_device
 pick_device("cpu")
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -13,7 +13,8 @@ from lib.training import Epoch, train
 from workflow_scripts.common import resume
 from workflow_scripts.common.checkpoints import save
 from workflow_scripts.common.files import write_json, write_table
-from workflow_scripts.common.job import pick_device, progress_bar
+from workflow_scripts.common.device import pick_device
+from workflow_scripts.common.job import progress_bar
 from workflow_scripts.common.runner import call
 
 SAVE_SECONDS = 20  # between two states to go on from; a killed run loses no more than that

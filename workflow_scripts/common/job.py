@@ -1,6 +1,5 @@
-"""What every job of the workflow needs: a log, progress on the terminal, and a device."""
+"""What every job of the workflow needs: a log, and progress on the terminal."""
 
-import ctypes
 import fcntl
 import os
 import sys
@@ -13,7 +12,6 @@ from time import sleep
 from workflow_scripts.common.files import ADVICE
 
 TERMINAL_SECONDS = 15  # between two lines of progress of one job: several jobs share the terminal
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 _terminal = sys.stderr
 
 
@@ -66,27 +64,9 @@ def progress_bar(total, what, unit, done=0):
     return bar
 
 
-def pick_device(name):
-    """Return the torch device for auto, cpu or cuda; ValueError where a GPU is demanded and there is none.
-
-    On the CPU, this process keeps the memory that it frees, for the next step.
-    """
-    import torch
-
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device: cuda is configured, but torch finds no GPU: set device to auto or cpu")
-    device = torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-    if device.type == "cpu":
-        _keep_freed_memory()
-    return device
-
-
-def _keep_freed_memory():
-    """Tell glibc's malloc to give nothing back: every page of a layer's output would be faulted in again each step."""
-    with suppress(AttributeError):  # another C library has no mallopt
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-        mallopt(M_MMAP_THRESHOLD, 2**30)
+def tell(line):
+    """Print a line to the terminal, not to the log."""
+    print(line, file=_terminal)
 
 
 def _end_with_parent():
