@@ -31,7 +31,8 @@ def train(
 
     Images uint8 (n, h, w, channels) or float in [0, 1] (n, channels, h, w), labels (n,). They are moved to the
     model's device once. `state` is a flat dict of tensors; given back as `resume`, with the same arguments, the run
-    goes on to the same bits as an uninterrupted one on the same machine. `seed` decides the order of the batches.
+    goes on to the same bits as an uninterrupted one on the same machine; on a GPU, where torch's algorithms are told to
+    be deterministic. `seed` decides the order of the batches.
     orthogonality: "penalty" (the last term of eq. (4)) or "retraction" (the step of Cisse et al. 2017 with the
     same beta). Raises FloatingPointError, naming the epoch, where the loss or a weight is no longer finite.
     """
