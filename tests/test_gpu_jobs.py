@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from lib.tests.simulated_gpu import simulated_gpu
-from workflow_scripts.common import device, job
+from workflow_scripts.common import device as devices
+from workflow_scripts.common import job
 from workflow_scripts.common.device import arithmetic, pick_device
 
 FLOAT32 = [torch.backends.cuda.matmul, torch.backends.cudnn.conv]
@@ -34,12 +35,12 @@ def two_gpus(monkeypatch, tmp_path, terminal):
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # to be taken back too
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
-    device._free_gpu.cache_clear()
+    devices._free_gpu.cache_clear()
     with simulated_gpu(), monkeypatch.context() as patch:
         patch.setattr(torch.cuda, "device_count", lambda: 2)
         patch.setattr(torch.cuda, "get_device_properties", lambda i: SimpleNamespace(uuid=f"card{i}"))
         yield [tmp_path / f"minavg-{os.getuid()}-card{i}.lock" for i in (0, 1)]
-    device._free_gpu.cache_clear()
+    devices._free_gpu.cache_clear()
     for place, precision in zip(FLOAT32, before, strict=True):
         place.fp32_precision = precision
     torch.set_deterministic_debug_mode(mode)
@@ -75,7 +76,7 @@ def test_a_job_takes_a_gpu_for_as_long_as_it_lives(two_gpus):
     assert pick_device("auto") == pick_device("cuda") == torch.device("cuda", 0)
     with two_gpus[0].open() as file, pytest.raises(BlockingIOError):
         lock(file)
-    device._free_gpu.cache_clear()  # as in another job
+    devices._free_gpu.cache_clear()  # as in another job
     assert pick_device("cuda") == torch.device("cuda", 1)
 
 
@@ -83,7 +84,7 @@ def test_where_all_are_taken_it_waits_for_the_first_that_is_free(two_gpus, monke
     naps = []
     with two_gpus[0].open("w") as first, two_gpus[1].open("w") as second:
         lock(first), lock(second)
-        monkeypatch.setattr(job, "sleep", lambda seconds: naps.append(seconds) or (len(naps) == 3 and second.close()))
+        monkeypatch.setattr(devices, "sleep", lambda seconds: naps.append(seconds) or (len(naps) == 3 and second.close()))
         assert pick_device("cuda") == torch.device("cuda", 1)
     assert terminal() == "every GPU has a job of yours: waiting for the end of one\n" and len(naps) == 3
 
@@ -92,11 +93,11 @@ def test_a_gpu_is_free_again_when_its_job_has_ended(two_gpus, tmp_path):
     code = f"""
 import tempfile, torch
 from types import SimpleNamespace
-from lib import job
+from workflow_scripts.common import device as devices
 tempfile.gettempdir = lambda: {str(tmp_path)!r}
 torch.cuda.device_count = lambda: 1
 torch.cuda.get_device_properties = lambda i: SimpleNamespace(uuid="card0")
-print(device._free_gpu(), flush=True)
+print(devices._free_gpu(), flush=True)
 input()
 """
     pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
@@ -104,7 +105,7 @@ input()
         assert other.stdout.readline() == "0\n"
         assert pick_device("cuda") == torch.device("cuda", 1)
         other.kill()
-    device._free_gpu.cache_clear()
+    devices._free_gpu.cache_clear()
     assert pick_device("cuda") == torch.device("cuda", 0)
 
 

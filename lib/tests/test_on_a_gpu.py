@@ -9,7 +9,7 @@ from torch import nn
 
 from lib import gradients
 from lib.attacks import breaking_steps, gradient_lengths, pgd_l2, robust_accuracy
-from lib.brackets import attack_distances, withstands
+from lib.minimum_norm import attack_distances
 from lib.gradients import cross_lipschitz, cross_lipschitz_norms, samples_at_once
 from lib.margins import linear_margins, margins_by_samples, sampled_margins, uniform_ball
 from lib.models import build
