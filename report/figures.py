@@ -6,12 +6,13 @@ is named. A run that the tables do not hold is drawn as "not run"; several seeds
 
 from . import plots
 from .plots import MARGIN
-from .results import METHODS, MODELS, SPLITS, select
+from .results import DATASETS, LINEAR, METHODS, MODELS, SPLITS, select
 from .text import title
 
 LETTERS = "abcdef"
 CURVES = {"train_loss": "training loss", "train_error": "training error (%)", "test_error": "test error (%)"}
 MEAN_LOOK = {"color": plots.MEAN_COLOUR, "marker": "|", "markersize": 8, "linestyle": "none"}
+THIN = {"linewidth": 0.7, "linestyle": ":", "marker": None}
 MEAN_KEY = ("average margin", MEAN_LOOK)
 
 
@@ -28,6 +29,7 @@ def figure1(margin_summary, margins, svm, context):
         axes[column].set_title(f"({letter}) {name}: {column} margin")
         axes[column].set(xlabel="epoch", ylabel="margin ($L_2$ distance)")
         _margin_against_svm(axes[column], select(margin_summary, **lr), column, reference)
+    figure.align_ylabels([axes["minimum"], axes["average"]])
     axes["histograms"].set_title(f"(c) {name}, and SVM: margins")
     axes["histograms"].set_xlabel(MARGIN)
     _histograms_against_svm(axes["histograms"], select(margins, **lr), svm)
@@ -37,7 +39,7 @@ def figure1(margin_summary, margins, svm, context):
         ("hard-margin SVM, same points", {"color": plots.SVM_COLOUR, "linestyle": "--"}),
         MEAN_KEY,
     )
-    plots.footnote(figure, context, ["mnist01"])
+    plots.footnote(figure, context, ["mnist01"], margin_summary, f"{plots.BANDS} {plots.POOLED}")
     return figure
 
 
@@ -49,28 +51,28 @@ def figure2(margin_summary, context):
     _trade_off(axes[:2], margin_summary, "cifar10", context)
     for i, (ax, model) in enumerate(zip(axes[2], MODELS, strict=True)):
         ax.set_title(f"({LETTERS[3 + i]}) {title(context, 'cifar10', model)}")
-        ax.set_xlabel("epoch")
+        ax.set_xlabel("epoch (pale: each, strong: smoothed)" if model in LINEAR else "epoch")
         runs = select(margin_summary, dataset="cifar10", model=model, method=["std", "amr"])
         if runs.empty:
             plots.not_run(ax)
             continue
         for (method, split), of_split in runs.groupby(["method", "split"]):
-            thin = {"linewidth": 0.7, "linestyle": ":", "marker": None} if split == "train" else {}
-            label = f"{method} {split}"
-            plots.line(ax, of_split, "average", color=plots.METHOD_COLOURS[method], label=label, **thin)
-        ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))
+            look = plots.METHOD_LINES[method] | (THIN if split == "train" else {})
+            draw = plots.smooth_line if model in LINEAR else plots.line
+            draw(ax, of_split, "average", label=f"{method} {split}", **look)
+        plots.from_zero(ax)
     axes[2, 0].set_ylabel("average")
     figure.align_ylabels(axes[:, 0])
     figure.supylabel(MARGIN, fontsize=8)
     _key_of_splits(figure, "outside upper left", "(a-c) ")
     plots.legend(
         figure,
-        (f"(d-f) {METHODS['std']}, test", {"color": plots.METHOD_COLOURS["std"]}),
-        (f"{METHODS['amr']}, test", {"color": plots.METHOD_COLOURS["amr"]}),
-        ("training", {"color": plots.NOTE_COLOUR, "linestyle": ":", "linewidth": 0.7}),
+        (f"(d-f) {METHODS['std']}, test", plots.METHOD_LINES["std"]),
+        (f"{METHODS['amr']}, test", plots.METHOD_LINES["amr"]),
+        ("training", {"color": plots.NOTE_COLOUR} | THIN),
         loc="outside upper right",
     )
-    plots.footnote(figure, context, ["cifar10"])
+    plots.footnote(figure, context, ["cifar10"], margin_summary)
     return figure
 
 
@@ -83,7 +85,7 @@ def figure3(curves, context):
         ax.set_title(f"({LETTERS[i]}) {title(context, 'mnist01', 'lr')}")
         ax.set(xlabel="epoch", ylabel=CURVES[column])
         _training(ax, runs, column)
-    plots.footnote(figure, context, ["mnist01"])
+    plots.footnote(figure, context, ["mnist01"], curves)
     return figure
 
 
@@ -92,16 +94,17 @@ def figure4(curves, context):
     """Draw the training curves of the MNIST models (left) and of the CIFAR-10 models (right, appendix B)."""
     figure = plots.new_figure(height=5.2)
     axes = figure.subplots(3, 2, sharex="col")
-    for j, dataset in enumerate(["mnist", "cifar10"]):
-        runs = select(curves, dataset=dataset, method="std", model=list(MODELS))
+    curves = select(curves, dataset=DATASETS, method="std")
+    for j, dataset in enumerate(DATASETS):
+        runs = select(curves, dataset=dataset)
         for i, (ax, column) in enumerate(zip(axes[:, j], CURVES, strict=True)):
             ax.set_title(f"({LETTERS[2 * i + j]}) {title(context, dataset)}")
             ax.set_ylabel(CURVES[column])
             _training(ax, runs, column)
         axes[-1, j].set_xlabel("epoch")
         figure.align_ylabels(axes[:, j])
-    plots.legend(figure, *[(MODELS[model], {"color": plots.MODEL_COLOURS[model]}) for model in MODELS])
-    plots.footnote(figure, context, ["mnist", "cifar10"])
+    plots.legend(figure, *plots.entries(MODELS, plots.MODEL_LINES, curves["model"]))
+    plots.footnote(figure, context, DATASETS, curves)
     return figure
 
 
@@ -120,7 +123,7 @@ def figure6(margin_summary, context):
     figure.align_ylabels(axes[:, 0])
     figure.supylabel(MARGIN, fontsize=8)
     _key_of_splits(figure)
-    plots.footnote(figure, context, ["mnist"])
+    plots.footnote(figure, context, ["mnist"], margin_summary)
     return figure
 
 
@@ -179,20 +182,22 @@ def _training(ax, runs, column):
         plots.not_run(ax)
         return
     for model, of_model in runs.groupby("model"):
-        plots.line(ax, of_model, column, color=plots.MODEL_COLOURS[model], label=MODELS[model])
+        plots.line(ax, of_model, column, label=MODELS[model], **plots.MODEL_LINES[model])
     plots.log_epochs(ax)
     if column == "train_loss":
-        ax.set_yscale("log")
+        plots.log_values(ax)
     else:
-        ax.set_ylim(bottom=0)
+        plots.from_zero(ax)
 
 
 def _histograms(margins, dataset, context):
-    """Draw ridges of histograms, early epochs at the top: one row per model, one column per split."""
-    figure = plots.new_figure(height=6.2)
-    axes = figure.subplots(3, 2, sharex="row")
-    for i, model in enumerate(MODELS):
-        runs = select(margins, dataset=dataset, model=model, method="std")
+    """Draw ridges of histograms, early epochs at the top: one row per model that was run, one column per split."""
+    margins = select(margins, dataset=dataset, method="std")
+    models = [model for model in MODELS if model in set(margins["model"])] or list(MODELS)
+    figure = plots.new_figure(height=0.6 + 1.85 * len(models))
+    axes = figure.subplots(len(models), 2, sharex="row", squeeze=False)
+    for i, model in enumerate(models):
+        runs = select(margins, model=model)
         epochs = plots.choose(runs["epoch"])
         runs = select(runs, epoch=epochs)
         for j, (ax, split) in enumerate(zip(axes[i], SPLITS, strict=True)):
@@ -209,5 +214,6 @@ def _histograms(margins, dataset, context):
     for ax in axes[-1]:
         ax.set_xlabel(MARGIN)
     plots.legend(figure, MEAN_KEY)
-    plots.footnote(figure, context, [dataset])
+    missing = ", ".join(MODELS[model] for model in MODELS if model not in models)
+    plots.footnote(figure, context, [dataset], margins, plots.POOLED, more=[f"{missing}: not run."] if missing else [])
     return figure

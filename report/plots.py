@@ -8,57 +8,57 @@ from contextlib import contextmanager
 from io import BytesIO
 
 import matplotlib as mpl
-import matplotlib.style
 import numpy as np
+import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import AutoLocator
+from matplotlib.ticker import AutoLocator, LogLocator
 
+from .results import NETWORK, select
 from .text import remarks
 
 SINGLE, DOUBLE = 3.3, 6.8  # widths of one and of two columns, inches
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart; wine for LCR is Tol's.
-METHOD_COLOURS = {"std": "#D55E00", "lcr": "#882255", "amr": "#009E73"}
-SPLIT_COLOURS = {"train": "#0072B2", "test": "#E69F00"}
-SPLIT_LINES = {  # the test line is dashed: often the two nearly coincide
-    "train": {"color": SPLIT_COLOURS["train"], "linestyle": "-"},
-    "test": {"color": SPLIT_COLOURS["test"], "linestyle": (0, (3, 1.5))},
+# Colours that colour-blind readers can tell apart; dashes and markers do the same in grey print.
+CLEAR, DARK = sns.color_palette("colorblind").as_hex(), sns.color_palette("dark").as_hex()
+DASHED = (0, (3, 1.5))
+METHOD_LINES = {
+    "std": {"color": CLEAR[3], "marker": "o"},
+    "lcr": {"color": "#882255", "marker": "s", "markersize": 5, "linestyle": DASHED},  # Tol's wine
+    "amr": {"color": CLEAR[2], "marker": "^"},
 }
-MODEL_COLOURS = {"lr": "#000000", "mlp": "#CC79A7", "cnn": "#56B4E9"}
+SPLIT_LINES = {"train": {"color": CLEAR[0]}, "test": {"color": DARK[8], "linestyle": DASHED}}  # often nearly the same
+MODEL_LINES = {
+    "lr": {"color": "#000000"},
+    "mlp": {"color": CLEAR[4], "linestyle": DASHED},
+    "cnn": {"color": DARK[9], "linestyle": (0, (5, 1, 1, 1))},
+}
 SVM_COLOUR = "#555555"
 MEAN_COLOUR = "#222222"
 NOTE_COLOUR = "#777777"
 MARGIN = "margin ($L_2$ distance, pixels in [0, 1])"
+BANDS = "Lines: means of {seeds}; bands: plus and minus one standard deviation."
+POOLED = "Histograms: the points of {seeds} together."
 
-STYLE = {
-    "font.family": "sans-serif",
+STYLE = {  # on top of seaborn's "ticks" and "paper"
     "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same figure on every machine
-    "font.size": 8,
-    "axes.titlesize": 8,
     "axes.titlelocation": "left",
-    "axes.labelsize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 8,
-    "legend.frameon": False,
-    "axes.linewidth": 0.6,
-    "axes.edgecolor": "#333333",
+    "axes.formatter.useoffset": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.formatter.useoffset": False,
     "axes.grid": True,
     "axes.grid.axis": "y",
     "grid.color": "#E5E5E5",
-    "grid.linewidth": 0.5,
-    "lines.linewidth": 1.2,
-    "lines.markersize": 2.5,
+    "axes.linewidth": 0.6,
+    "lines.markersize": 4,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "xtick.major.size": 2.5,
     "ytick.major.size": 2.5,
     "xtick.minor.size": 1.5,
     "ytick.minor.size": 0,
+    "legend.frameon": False,
     "pdf.fonttype": 42,
     "svg.hashsalt": "minavg",  # else svg identifiers are drawn at random
 }
@@ -68,7 +68,7 @@ METADATA = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}
 @contextmanager
 def style():
     """Draw and save in the project's style inside `with style():` or a function decorated with `@style()`."""
-    with mpl.rc_context({**matplotlib.style.library["seaborn-v0_8-ticks"], **STYLE}):
+    with mpl.rc_context({**sns.axes_style("ticks"), **sns.plotting_context("paper", font_scale=0.83), **STYLE}):
         yield
 
 
@@ -88,12 +88,20 @@ def rendered(figure, suffix):
     return content.getvalue()
 
 
-def footnote(figure, context, datasets):
-    """Print the remarks on `datasets` in grey under the figure, nothing where there are none."""
-    width = int(figure.get_figwidth() * 22)  # letters of 6 points that fit
-    text = "\n".join(textwrap.fill(remark, width) for remark in remarks(context, datasets))
+def footnote(figure, context, datasets, runs, of_seeds=BANDS, size=6, more=()):
+    """Print in grey under the figure what stands behind it, nothing where there is nothing to say.
+
+    These are the sentences `more`, the remarks on `datasets` and, where the table `runs` has several seeds on them, how
+    those are drawn.
+    """
+    seeds = select(runs, dataset=datasets).groupby(NETWORK)["seed"].nunique()
+    sentences = [*more, *remarks(context, datasets)]
+    if seeds.max() > 1:
+        sentences.append(of_seeds.format(seeds=f"{'up to ' if seeds.min() < seeds.max() else ''}{seeds.max()} seeds"))
+    width = int(figure.get_figwidth() * 132 / size)  # letters that fit
+    text = "\n".join(textwrap.fill(sentence, width) for sentence in sentences)
     if text:
-        figure.supxlabel(text, x=0.01, ha="left", fontsize=6, color=NOTE_COLOUR)
+        figure.supxlabel(text, x=0.01, ha="left", fontsize=size, color=NOTE_COLOUR)
 
 
 def not_run(ax):
@@ -103,20 +111,32 @@ def not_run(ax):
     ax.grid(False)
 
 
-def line(ax, runs, column, over="epoch", **line_style):
-    """Draw `column` of `runs` against the epoch: the mean of the seeds in a band from lowest to highest.
+def line(ax, runs, column, over="epoch", **look):
+    """Draw `column` of `runs` against the epoch: the mean of the seeds in a band of their standard deviation.
 
-    One seed gives the line alone. Epochs with gaps between them, as at checkpoints, are marked by dots. Another column
-    may take the epoch's place.
+    One seed gives the line alone, one epoch a dot. Epochs with gaps between them, as at checkpoints, are marked; on
+    other lines a marker, where `look` has one, stands at a few. Another column may take the epoch's place.
     """
-    by_epoch = runs.groupby(over)[column]
-    mean = by_epoch.mean()
-    sparse = len(mean) == 1 or (np.diff(mean.index) > 1).any()
+    places = np.unique(runs[over])
+    sparse = len(places) == 1 or (np.diff(places) > 1).any()
+    marks = {"marker": "o"} if sparse else {"markevery": list(np.searchsorted(places, choose(places)))}
+    bar = {"err_style": "bars", "err_kws": {"linewidth": 1}} if len(places) == 1 else {"err_kws": {"linewidth": 0}}
+    sns.lineplot(
+        x=runs[over].to_numpy(),  # not by name: seaborn would write it beside the axis
+        y=runs[column].to_numpy(),
+        errorbar="sd" if runs["seed"].nunique() > 1 else None,
+        ax=ax,
+        legend=False,
+        **bar,
+        **marks | look,
+    )
     ax.xaxis.set_major_locator(_whole_epochs())
-    (drawn,) = ax.plot(mean.index, mean, **{"marker": "o" if sparse else None, **line_style})
-    if runs["seed"].nunique() > 1:
-        band = {"color": drawn.get_color(), "alpha": 0.2, "linewidth": 0, "zorder": drawn.get_zorder() - 0.1}
-        ax.fill_between(mean.index, by_epoch.min(), by_epoch.max(), **band)
+
+
+def smooth_line(ax, runs, column, label, **look):
+    """Draw a line that jitters from epoch to epoch in pale, and over it the same line smoothed."""
+    line(ax, runs, column, label=label, **look | {"alpha": 0.3, "linewidth": 0.5, "marker": None})
+    line(ax, smoothed(runs, column), column, label=f"{label}, smoothed", **look)
 
 
 def _whole_epochs():
@@ -127,9 +147,42 @@ def _whole_epochs():
 
 def log_epochs(ax):
     """Put the epochs on a log axis that is labelled in plain numbers."""
+    low, high = ax.dataLim.intervalx
     ax.set_xscale("log")
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.xaxis.set_minor_formatter("")
+    if low == high:
+        ax.set_xlim(low / 1.5, high * 1.5)
+    _plain_ticks(ax.xaxis, high / low, 30, _whole_epochs())
+
+
+def log_values(ax):
+    """Put the values on a log axis that is labelled in plain numbers."""
+    low, high = ax.dataLim.intervaly
+    ax.set_yscale("log")
+    _plain_ticks(ax.yaxis, high / low, 300, AutoLocator())
+
+
+def _plain_ticks(axis, ratio, many, few):
+    """Label a log axis at powers of ten if its ends differ by `many` times, else at 1, 2, 5, ..., or by `few`."""
+    axis.set_major_locator(LogLocator(subs=[1] if ratio > many else [1, 2, 5]) if ratio > 5 else few)
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("")
+
+
+def from_zero(ax):
+    """Let the y axis begin at 0, or below the lowest values if they are near or under it, and end above the highest."""
+    low, high = ax.dataLim.intervaly
+    room = 0.06 * (max(high, 0) - min(low, 0)) or 1
+    ax.set_ylim(low - room if low < room else 0, max(high, 0) + room)
+
+
+def smoothed(runs, column, ratio=1.3):
+    """Return `runs` with `column` averaged over the epochs within a factor `ratio`: a rolling mean in log-epoch."""
+    of_seeds = []
+    for _, of_seed in runs.sort_values("epoch").groupby("seed"):
+        epochs, total = of_seed["epoch"].to_numpy(), np.append(0, np.cumsum(of_seed[column]))
+        first, end = np.searchsorted(epochs, epochs / ratio), np.searchsorted(epochs, epochs * ratio, side="right")
+        of_seeds.append(of_seed.assign(**{column: (total[end] - total[first]) / (end - first)}))
+    return pd.concat(of_seeds)
 
 
 def choose(epochs, count=5):
@@ -154,7 +207,7 @@ def bin_edges(values):
 
 def epoch_colours(count):
     """Return `count` colours from light (early) to dark (late)."""
-    return [mpl.colors.to_hex(mpl.colormaps["viridis_r"](x)) for x in np.linspace(0.2, 0.95, count)]
+    return sns.color_palette("crest", count).as_hex()
 
 
 def ridges(ax, samples, names, edges, colours):
@@ -174,7 +227,13 @@ def ridges(ax, samples, names, edges, colours):
     ax.set(yticks=[last - i for i in range(len(names))], yticklabels=names, ylim=(-0.08, last + 1))
 
 
-def legend(figure, *entries, loc="outside upper center"):
+def entries(names, lines, held):
+    """Return the entries of a legend for those keys of `names` that are among `held`, for all where none is."""
+    held = set(held) & set(names) or names
+    return [(names[key], lines[key]) for key in names if key in held]
+
+
+def legend(figure, *entries, loc="outside upper center", columns=None):
     """Put one legend outside the panels: an entry is (label, properties of its line)."""
     handles = [Line2D([], [], label=label, **properties) for label, properties in entries]
-    figure.legend(handles=handles, loc=loc, ncols=len(entries))
+    figure.legend(handles=handles, loc=loc, ncols=columns or len(entries))

@@ -5,12 +5,14 @@ Networks that a table does not hold are left out; where it holds none, all panel
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 
 from . import plots
-from .results import DATASETS, METHODS, MODELS, NETWORKS, OFFICIAL, PANELS, select
+from .results import DATASETS, METHODS, MODELS, OFFICIAL, PANELS, select
 from .text import title
 
 LETTERS = "abcdefghijkl"
+DOTS = "Dots: the points of {seeds} together."
 EDGE = {"color": plots.NOTE_COLOUR, "linestyle": "--", "linewidth": 0.7}
 
 
@@ -28,16 +30,16 @@ def figureS1(convergence, context):
                 plots.not_run(ax)
                 continue
             for model, of_model in runs.groupby("model"):
-                draw(ax, of_model, color=plots.MODEL_COLOURS[model], label=MODELS[model])
+                draw(ax, of_model, label=MODELS[model], **plots.MODEL_LINES[model])
             ax.set_xscale("log", base=2)
             ax.xaxis.set_major_formatter("{x:g}")
-            ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))
+            plots.from_zero(ax)
         axes[1, j].set_xlabel("samples a point")
     axes[0, 0].set_ylabel("average margin ($L_2$,\npixels in [0, 1])")
     axes[1, 0].set_ylabel("decrease of the |margin|\nby doubling (%)")
     figure.align_ylabels(axes[:, 0])
-    plots.legend(figure, *[(MODELS[model], {"color": plots.MODEL_COLOURS[model]}) for model in NETWORKS])
-    plots.footnote(figure, context, shown)
+    plots.legend(figure, *plots.entries(MODELS, plots.MODEL_LINES, convergence["model"]))
+    plots.footnote(figure, context, shown, convergence)
     return figure
 
 
@@ -73,7 +75,7 @@ def figureS2(attacks, context):
     whose = " / ".join(OFFICIAL[dataset] for dataset, of in radii.items() if of)
     words = [f"ε = {names[0]} ({whose})", *names[1:]] if names else []
     plots.legend(figure, *[(word, {"color": c}) for word, c in zip(words, colours, strict=True)])
-    plots.footnote(figure, context, [dataset for dataset, _ in shown])
+    plots.footnote(figure, context, [dataset for dataset, _ in shown], attacks)
     return figure
 
 
@@ -87,7 +89,7 @@ def figureS3(masking, context):
     for ax in axes.flat[len(shown) :]:
         ax.set_axis_off()
     floors, factors = sorted(masking["floor"].unique()), sorted(masking["factor"].unique())
-    colours = plots.epoch_colours(len(factors))
+    looks = _nested(factors)
     for letter, ax, (dataset, model) in zip(LETTERS, axes.flat, shown, strict=False):
         runs = select(masking, dataset=dataset, model=model, method="std")
         radius = f", ε = {runs['eps'].iloc[0]:g}" if len(runs) else ""
@@ -95,18 +97,20 @@ def figureS3(masking, context):
         if runs.empty:
             plots.not_run(ax)
             continue
-        runs = runs.assign(place=runs["floor"].map(floors.index))
-        for factor, colour in zip(factors, colours, strict=True):
-            of_factor = select(runs, factor=factor)
-            plots.line(ax, of_factor, "robust", over="place", color=colour, marker="o", label=factor)
-        ax.set_xticks(range(len(floors)), [f"{floor:g}" for floor in floors])
-        ax.set_ylim(0, 103)
+        for factor, look in looks.items():
+            plots.line(ax, select(runs, factor=factor), "robust", over="floor", label=factor, **look)
+        lowest = min((floor for floor in floors if floor > 0), default=1)
+        ax.set_xscale("symlog", linthresh=lowest, linscale=2)  # 0 stands two decades below the lowest
+        ax.set_xlim(-0.2 * lowest, 3 * max(lowest, *floors))
+        ax.set_xticks(floors, [f"{floor:g}" for floor in floors])
+        ax.set_xticks([], minor=True)
+        ax.set_ylim(-5, 105)
     for ax in axes[:, 0]:
         ax.set_ylabel("robust accuracy (%)")
-    for ax in axes[-1]:
-        ax.set_xlabel("floor under the gradient's norm")
-    plots.legend(figure, *[(f"logits × {factor:g}", {"color": c}) for factor, c in zip(factors, colours, strict=True)])
-    plots.footnote(figure, context, [dataset for dataset, _ in shown])
+    for ax in axes.flat[len(shown) - columns : len(shown)]:
+        ax.set_xlabel("floor under the gradient's norm (0: none)")
+    plots.legend(figure, *[(f"logits × {factor:g}", look) for factor, look in looks.items()])
+    plots.footnote(figure, context, [dataset for dataset, _ in shown], masking)
     return figure
 
 
@@ -128,17 +132,15 @@ def figureS4(brackets, context):
         _scatter(left, runs[runs["epoch"] == runs["epoch"].max()])
         failed = runs.assign(failed=100.0 * (runs["margin"] > runs["distance"]))
         failed = failed.groupby(["method", "seed", "epoch"], as_index=False)["failed"].mean()
-        for method, of_method in failed.groupby("method"):
-            plots.line(right, of_method, "failed", color=plots.METHOD_COLOURS[method], label=method)
-        right.set_ylim(0, max(1.0, 1.05 * failed["failed"].max()))
+        for method in [method for method in METHODS if method in set(failed["method"])]:
+            plots.line(right, select(failed, method=method), "failed", label=method, **plots.METHOD_LINES[method])
+        plots.from_zero(right)
         left.set_ylabel("estimated |margin|")
         right.set_ylabel("points (%)")
     axes[-1, 0].set_xlabel("distance of the attack ($L_2$, pixels in [0, 1])")
     axes[-1, 1].set_xlabel("epoch")
-    methods = [method for method in METHODS if method in set(brackets["method"])]
-    dots = [(METHODS[m], {"color": plots.METHOD_COLOURS[m], "marker": "o", "linestyle": "-"}) for m in methods]
-    plots.legend(figure, *dots, ("equal", EDGE))
-    plots.footnote(figure, context, [dataset for dataset, _ in shown])
+    plots.legend(figure, *plots.entries(METHODS, plots.METHOD_LINES, brackets["method"]), ("equal", EDGE))
+    plots.footnote(figure, context, [dataset for dataset, _ in shown], brackets, f"{plots.BANDS} {DOTS}")
     return figure
 
 
@@ -146,6 +148,16 @@ def _held(table):
     """The networks (data set, model) of a table, in the order of their panels; all where it holds none."""
     found = set(zip(table["dataset"], table["model"], strict=True))
     return [network for network in PANELS if network in found] or PANELS
+
+
+def _nested(factors):
+    """The look of each factor's line: each thinner than the ones below it, which may lie in the same place."""
+    return {
+        factor: {"color": colour, "marker": "o", "linewidth": 1.2 + 1.2 * below, "markersize": 4 + 2 * below}
+        for factor, colour, below in zip(
+            factors, plots.epoch_colours(len(factors)), range(len(factors))[::-1], strict=True
+        )
+    }
 
 
 def _averages(ax, runs, **look):
@@ -175,9 +187,20 @@ def _standing(runs, last_step):
 
 
 def _scatter(ax, points):
-    for method, of_method in points.groupby("method"):
-        look = {"color": plots.METHOD_COLOURS[method], "label": method, "alpha": 0.5}
-        ax.plot(of_method["distance"], of_method["margin"], "o", markersize=2, markeredgewidth=0, **look)
+    looks = plots.METHOD_LINES
+    sns.scatterplot(
+        x=points["distance"].to_numpy(),
+        y=points["margin"].to_numpy(),
+        hue=points["method"].to_numpy(),
+        style=points["method"].to_numpy(),
+        palette={method: look["color"] for method, look in looks.items()},
+        markers={method: look["marker"] for method, look in looks.items()},
+        ax=ax,
+        legend=False,
+        s=8,
+        alpha=0.6,
+        linewidth=0,
+    )
     end = 1.05 * points[["distance", "margin"]].max().max()
     ax.plot([0, end], [0, end], **EDGE, zorder=3)
     ax.set(xlim=(0, end), ylim=(0, end))
