@@ -23,7 +23,7 @@ def figureoverview(margin_summary, context):
         return figure
     for row, dataset in zip(axes, datasets, strict=True):
         for ax, model in zip(row, models, strict=True):
-            ax.set_title(_wrapped(title(context, dataset, model), 66 // len(models)))
+            ax.set_title(_wrapped(title(context, dataset, model), 60 // len(models)))
             _panel(ax, select(runs, dataset=dataset, model=model))
     figure.supylabel("margin ($L_2$)", fontsize=8)
     for column in axes.T:

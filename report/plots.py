@@ -13,7 +13,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import AutoLocator, LogLocator
+from matplotlib.ticker import AutoLocator, FixedLocator, LogLocator
 
 from .results import NETWORK, select
 from .text import remarks
@@ -149,9 +149,11 @@ def log_epochs(ax):
     """Put the epochs on a log axis that is labelled in plain numbers."""
     low, high = ax.dataLim.intervalx
     ax.set_xscale("log")
+    few = _whole_epochs()
     if low == high:
         ax.set_xlim(low / 1.5, high * 1.5)
-    _plain_ticks(ax.xaxis, high / low, 30, _whole_epochs())
+        few = FixedLocator([low])
+    _plain_ticks(ax.xaxis, high / low, 30, few)
 
 
 def log_values(ax):

@@ -4,6 +4,7 @@ import re
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib import pyplot
 from matplotlib.colors import to_hex
 
 from report import figures, plots
@@ -51,6 +52,10 @@ def titles(figure):
 def line(ax, label):
     (found,) = [line for line in ax.get_lines() if line.get_label() == label]
     return found
+
+
+def looks_like(line, look):
+    return to_hex(line.get_color()) == look["color"]
 
 
 def words(figure):
@@ -117,7 +122,7 @@ def test_average_stands_above_minimum_for_train_and_test(tables, number, dataset
             of_split = runs[runs["split"] == split]
             drawn = line(ax, split)
             np.testing.assert_allclose(drawn.get_xydata(), of_split[["epoch", column]])
-            assert to_hex(drawn.get_color()).upper() == plots.SPLIT_COLOURS[split]
+            assert looks_like(drawn, plots.SPLIT_LINES[split])
 
 
 def test_figure2_compares_methods_in_one_colour_each(tables):
@@ -128,7 +133,9 @@ def test_figure2_compares_methods_in_one_colour_each(tables):
             drawn = line(ax, f"{method} test")
             expected = runs[(runs["model"] == model) & (runs["method"] == method)]
             np.testing.assert_allclose(drawn.get_ydata(), expected["average"])
-            assert to_hex(drawn.get_color()).upper() == plots.METHOD_COLOURS[method]
+            assert looks_like(drawn, plots.METHOD_LINES[method])
+            smooth = [line for line in ax.get_lines() if line.get_label() == f"{method} test, smoothed"]
+            assert len(smooth) == (model == "lr")
         assert not any("lcr" in line.get_label() for line in ax.get_lines())
 
 
@@ -141,7 +148,7 @@ def test_figure3_and_4_draw_the_curves(tables):
     expected = curves.query("dataset == 'cifar10' and model == 'cnn' and method == 'std'")
     test_error = draw(4, tables).axes[5]
     np.testing.assert_allclose(line(test_error, "CNN").get_ydata(), expected["test_error"])
-    assert to_hex(line(test_error, "CNN").get_color()).upper() == plots.MODEL_COLOURS["cnn"]
+    assert looks_like(line(test_error, "CNN"), plots.MODEL_LINES["cnn"])
 
 
 @pytest.mark.parametrize(("number", "dataset"), [(5, "cifar10"), (7, "mnist")])
@@ -168,6 +175,18 @@ def test_a_missing_run_is_said_not_to_be_run(tables, number):
     assert words(draw(number, tables, **empty)).count("not run") == AXES[number]
 
 
+@pytest.mark.parametrize("number", [5, 7])
+def test_a_model_that_was_not_run_takes_no_room(tables, number):
+    whole, without = draw(number, tables), draw(number, tables, margins=tables["margins"].query("model != 'mlp'"))
+    assert len(without.axes) == 4 and without.get_figheight() < whole.get_figheight()
+    assert without.get_supxlabel().startswith("MLP: not run.") and not any("MLP" in name for name in titles(without))
+
+
+def test_the_key_of_figure4_names_the_models_that_were_run(tables):
+    figure = draw(4, tables, curves=tables["curves"].query("model != 'mlp'"))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["LR", "CNN"]
+
+
 def test_figure1_and_3_without_their_run(tables):
     empty = {name: tables[name].iloc[:0] for name in ("curves", "margins", "margin_summary")}
     for number in (1, 3):
@@ -177,18 +196,35 @@ def test_figure1_and_3_without_their_run(tables):
 def test_seeds_give_a_mean_in_a_band_and_one_seed_gives_none(tables):
     assert not draw(6, tables).axes[0].collections
     several = tidy_tables(checkpoints=QUICK, points=30, seeds=(0, 1, 2))
-    ax = draw(6, several).axes[1]
+    figure = draw(6, several)
+    assert "means of 3 seeds" in figure.get_supxlabel() and "standard deviation" in figure.get_supxlabel()
+    ax = figure.axes[1]
     runs = several["margin_summary"].query("dataset == 'mnist' and model == 'mlp' and method == 'std'")
     by_epoch = runs.query("split == 'train'").groupby("epoch")["average"]
     np.testing.assert_allclose(line(ax, "train").get_ydata(), by_epoch.mean())
     heights = ax.collections[0].get_paths()[0].vertices[:, 1]
-    np.testing.assert_allclose([heights.min(), heights.max()], [by_epoch.min().min(), by_epoch.max().max()])
+    low, high = by_epoch.mean() - by_epoch.std(), by_epoch.mean() + by_epoch.std()
+    np.testing.assert_allclose([heights.min(), heights.max()], [low.min(), high.max()])
 
 
-def test_colours_differ_within_a_role():
-    for colours in (plots.METHOD_COLOURS, plots.SPLIT_COLOURS, plots.MODEL_COLOURS):
-        assert len(set(colours.values())) == len(colours)
-    assert set(plots.METHOD_COLOURS) == set(METHODS) and set(plots.MODEL_COLOURS) == set(MODELS)
+def test_seeds_of_a_single_epoch_give_a_bar(tables):
+    ax = plots.new_figure(1).subplots()
+    plots.line(ax, pd.DataFrame({"seed": [0, 1], "epoch": 3, "average": [1.0, 2.0]}), "average")
+    (bar,) = ax.collections[0].get_segments()
+    np.testing.assert_allclose(bar, [[3, 1.5 - 0.5**0.5], [3, 1.5 + 0.5**0.5]])
+
+
+def test_unequal_numbers_of_seeds_and_pooled_points_are_said():
+    several = tidy_tables(checkpoints=QUICK, points=30, seeds=(0, 1))
+    some = several["margins"].query("seed == 0 or model == 'lr'")
+    assert "Histograms: the points of up to 2 seeds together" in draw(7, several, margins=some).get_supxlabel()
+
+
+def test_lines_differ_within_a_role_by_colour_and_in_grey():
+    for lines in (plots.METHOD_LINES, plots.SPLIT_LINES, plots.MODEL_LINES):
+        assert len({look["color"] for look in lines.values()}) == len(lines)
+        assert len({(look.get("linestyle"), look.get("marker")) for look in lines.values()}) == len(lines)
+    assert list(plots.METHOD_LINES) == list(METHODS) and list(plots.MODEL_LINES) == list(MODELS)
 
 
 @pytest.mark.parametrize(
@@ -222,6 +258,7 @@ def test_no_setting_of_matplotlib_changes(tables, tmp_path):
     before = {name: mpl.rcParams[name] for name in mpl.rcParams}
     save(draw(2, tables), tmp_path / "fig.png")
     assert {name: mpl.rcParams[name] for name in mpl.rcParams} == before
+    assert not pyplot.get_fignums()
 
 
 @pytest.mark.parametrize("number", ARGUMENTS)

@@ -2,6 +2,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from report import plots, supplement
 from tests.report.reproduced import reproduced
@@ -133,7 +134,9 @@ def test_brackets_show_the_last_checkpoint_and_the_failures_of_all(tables):
     left, right = draw("S4", tables, brackets=brackets).axes[2:4]  # MNIST, CNN
     runs = brackets.query("dataset == 'mnist' and model == 'cnn' and method == 'amr' and distance < inf")
     last = runs[runs["epoch"] == runs["epoch"].max()]
-    np.testing.assert_allclose(line(left, "amr").get_xydata(), last[["distance", "margin"]])
+    (dots,) = left.collections
+    of_amr = [to_hex(colour) == plots.METHOD_LINES["amr"]["color"] for colour in dots.get_facecolors()]
+    np.testing.assert_allclose(dots.get_offsets()[of_amr], last[["distance", "margin"]])
     share = 100 * (runs["margin"] > runs["distance"]).groupby(runs["epoch"]).mean()
     np.testing.assert_allclose(line(right, "amr").get_xydata(), list(share.items()))
     assert 0 < share.max() < 20
@@ -144,4 +147,22 @@ def test_several_seeds_give_bands(number, tables):
     name = ARGUMENTS[number]
     both = pd.concat([tables[name], tables[name].assign(seed=1)])
     figure = draw(number, tables, **{name: both})
-    assert any(ax.collections for ax in figure.axes)
+    assert any(ax.collections for ax in figure.axes[1::2])  # the left panels of S4 have dots
+    assert "means of 2 seeds" in figure.get_supxlabel()
+
+
+def test_floors_stand_at_their_decades_and_coinciding_lines_are_nested(tables):
+    floors = dict(enumerate([0.0, 1e-12, 1e-11, 1e-9]))
+    masking = tables["masking"].iloc[[0] * 4].assign(floor=floors.values(), robust=50.0)
+    ax = draw("S3", tables, masking=pd.concat([masking, masking.assign(factor=10)])).axes[0]
+    zero, *places = ax.transData.transform([(floor, 50) for floor in floors.values()])[:, 0]
+    steps = np.diff([zero, *places])
+    np.testing.assert_allclose(steps / steps[1], [2, 1, 2], rtol=0.15)
+    below, above = ax.get_lines()
+    assert below.get_linewidth() > above.get_linewidth() and below.get_markersize() > above.get_markersize()
+
+
+def test_no_marker_is_cut(tables):
+    high = tables["convergence"].assign(margin=0.1 + 1e-6 * tables["convergence"]["samples"])
+    ax = draw("S1", tables, convergence=high).axes[0]
+    assert ax.get_ylim()[0] == 0 and ax.get_ylim()[1] > 1.05 * line(ax, "MLP").get_ydata().max()
