@@ -18,7 +18,7 @@ from matplotlib.ticker import AutoLocator, FixedLocator, LogLocator
 from .results import NETWORK, select
 from .text import remarks
 
-SINGLE, DOUBLE = 3.3, 6.8  # widths of one and of two columns, inches
+DOUBLE = 6.8  # width of two columns, inches
 
 # Colours that colour-blind readers can tell apart; dashes and markers do the same in grey print.
 CLEAR, DARK = sns.color_palette("colorblind").as_hex(), sns.color_palette("dark").as_hex()
@@ -28,7 +28,11 @@ METHOD_LINES = {
     "lcr": {"color": "#882255", "marker": "s", "markersize": 5, "linestyle": DASHED},  # Tol's wine
     "amr": {"color": CLEAR[2], "marker": "^"},
 }
-SPLIT_LINES = {"train": {"color": CLEAR[0]}, "test": {"color": DARK[8], "linestyle": DASHED}}  # often nearly the same
+SPLIT_COLOURS = {"train": CLEAR[0], "test": DARK[8]}
+SPLIT_LINES = {  # often nearly the same line
+    "train": {"color": SPLIT_COLOURS["train"]},
+    "test": {"color": SPLIT_COLOURS["test"], "linestyle": DASHED},
+}
 MODEL_LINES = {
     "lr": {"color": "#000000"},
     "mlp": {"color": CLEAR[4], "linestyle": DASHED},
@@ -153,7 +157,7 @@ def log_epochs(ax):
     if low == high:
         ax.set_xlim(low / 1.5, high * 1.5)
         few = FixedLocator([low])
-    _plain_ticks(ax.xaxis, high / low, 30, few)
+    _plain_ticks(ax.xaxis, high / low, 60, few)
 
 
 def log_values(ax):

@@ -187,20 +187,11 @@ def _standing(runs, last_step):
 
 
 def _scatter(ax, points):
-    looks = plots.METHOD_LINES
-    sns.scatterplot(
-        x=points["distance"].to_numpy(),
-        y=points["margin"].to_numpy(),
-        hue=points["method"].to_numpy(),
-        style=points["method"].to_numpy(),
-        palette={method: look["color"] for method, look in looks.items()},
-        markers={method: look["marker"] for method, look in looks.items()},
-        ax=ax,
-        legend=False,
-        s=8,
-        alpha=0.6,
-        linewidth=0,
-    )
+    """Draw a dot a point, in the colour and with the marker of its method."""
+    colours, markers = ({m: look[part] for m, look in plots.METHOD_LINES.items()} for part in ("color", "marker"))
+    columns = {"x": "distance", "y": "margin", "hue": "method", "style": "method"}
+    look = {"palette": colours, "markers": markers, "s": 8, "alpha": 0.6, "linewidth": 0, "legend": False}
+    sns.scatterplot(points, ax=ax, **columns, **look)
     end = 1.05 * points[["distance", "margin"]].max().max()
     ax.plot([0, end], [0, end], **EDGE, zorder=3)
-    ax.set(xlim=(0, end), ylim=(0, end))
+    ax.set(xlim=(0, end), ylim=(0, end), xlabel="")  # else seaborn's, the column's name
