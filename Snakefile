@@ -37,7 +37,7 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        expand("paper_figures/fig{n}.pdf", n=drawn()),
+        expand("paper_figures/{figure}.pdf", figure=map(file_of, drawn())),
         ["paper_figures/table1.tex", "paper_figures/table1_strong.tex"] if attacked() else [],
         "paper_figures/reproduction.html",
         expand("<results>/{table}.csv", table=[table for table in TABLES if runs_in_table(table, config["runs"])]),

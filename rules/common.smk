@@ -173,12 +173,18 @@ FIGURES = {
     "S2": Figure(["mnist", "cifar10"], ["attacks"], EVERY, EVERY),
     "S3": Figure(["mnist", "cifar10"], ["masking"], STD, STD),
     "S4": Figure(["mnist", "cifar10"], ["brackets"], EVERY, EVERY),
+    "overview": Figure(["mnist", "cifar10"], ["margin_summary"], BOTH, STD),
 }
 
 
 def module_of(figure):
     """The module of report/ that draws a figure."""
-    return "supplement" if figure.startswith("S") else "figures"
+    return "overview" if figure == "overview" else "supplement" if figure.startswith("S") else "figures"
+
+
+def file_of(figure):
+    """The name of a figure's files, without a suffix."""
+    return figure if figure == "overview" else f"fig{figure}"
 
 
 def holding(datasets, tables):

@@ -5,23 +5,23 @@ for number, figure in FIGURES.items():
     rule:
         """Draw one figure."""
         name:
-            f"fig{number}"
+            file_of(number)
         input:
             **{table: parts(table, figure.datasets, figure.methods) for table in figure.tables},
             **({"svm": [rules.svm.output.table]} if number == "1" else {}),
             provenance=expand(rules.data.output.json, dataset=holding(figure.datasets, figure.tables)),
             code=sources("figures", f"report/{module_of(number)}.py"),
         output:
-            pdf=f"paper_figures/fig{number}.pdf",
+            pdf=f"paper_figures/{file_of(number)}.pdf",
             png=report(
-                f"paper_figures/fig{number}.png",
-                caption=f"../report/captions/fig{number}.rst",
+                f"paper_figures/{file_of(number)}.png",
+                caption=f"../report/captions/{file_of(number)}.rst",
                 category=module_of(number).capitalize(),
-                labels={"figure": f"Figure {number}", "format": "png"},
+                labels={"figure": "Overview" if number == "overview" else f"Figure {number}", "format": "png"},
             ),
-            svg=f"paper_figures/fig{number}.svg",
+            svg=f"paper_figures/{file_of(number)}.svg",
         log:
-            f"<logs>/figures/fig{number}.log",
+            f"<logs>/figures/{file_of(number)}.log",
         conda:
             "../envs/main.yaml"
         threads: 1

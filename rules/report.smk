@@ -8,8 +8,8 @@ rule reproduction:
         svm=[rules.svm.output.table] if runs(["mnist01"]) else [],
         provenance=expand(rules.data.output.json, dataset=[name for name in config["runs"] if runs([name])]),
         records=paths_of(rules.train.output.record, runs()),
-        figures=expand("paper_figures/fig{n}.svg", n=drawn()),
-        captions=expand(project_file("report/captions/fig{n}.rst"), n=drawn()),
+        figures=expand("paper_figures/{figure}.svg", figure=map(file_of, drawn())),
+        captions=expand(project_file("report/captions/{figure}.rst"), figure=map(file_of, drawn())),
         code=sources("reproduction"),
     output:
         html=report(
@@ -48,7 +48,7 @@ rule reference:
         ],
         pages=[
             *expand("paper_figures/reproduction.{kind}", kind=["html", "md"]),
-            *expand("paper_figures/fig{n}.png", n=drawn()),
+            *expand("paper_figures/{figure}.png", figure=map(file_of, drawn())),
             *(
                 expand("paper_figures/{table}.{kind}", table=["table1", "table1_strong"], kind=["md", "tex"])
                 if attacked()

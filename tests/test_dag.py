@@ -71,6 +71,7 @@ def test_objectives_reach_their_jobs(tmp_path):
         ("fig3", {"data": 1, "train": 1}),
         ("fig6", {"data": 1, "points": 3, "train": 3, "margins_linear": 1, "margins": 20}),  # of Std alone
         ("fig2", {"data": 1, "points": 3, "train": 6, "margins_linear": 2, "margins": 40}),  # of Std and AMR
+        ("overview", {"data": 2, "points": 6, "train": 12, "margins_linear": 4, "margins": 80}),
         ("figS1", {"data": 2, "points": 4, "train": 4, "convergence": 4}),
         ("figS2", {"data": 2, "points": 4, "train": 12, "attack": 12}),
     ],
@@ -105,7 +106,7 @@ def test_without_standard_training_the_figures_that_show_nothing_else_are_left_o
     lists = "{mnist01: {lr: []}, mnist: {lr: [], mlp: [lcr], cnn: []}, cifar10: {lr: [], mlp: [amr], cnn: []}}"
     (project / "mine.yaml").write_text(f"runs: {lists}\n")
     jobs = planned(snakemake(project, "-n", "--configfile", "mine.yaml"))
-    assert {name for name in jobs if name.startswith("fig")} == {"figS2", "figS4"}
+    assert {name for name in jobs if name.startswith(("fig", "over"))} == {"figS2", "figS4"}
 
 
 def test_a_method_that_is_not_followed_is_measured_at_its_last_checkpoint_only(tmp_path):

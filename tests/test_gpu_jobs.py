@@ -84,7 +84,9 @@ def test_where_all_are_taken_it_waits_for_the_first_that_is_free(two_gpus, monke
     naps = []
     with two_gpus[0].open("w") as first, two_gpus[1].open("w") as second:
         lock(first), lock(second)
-        monkeypatch.setattr(devices, "sleep", lambda seconds: naps.append(seconds) or (len(naps) == 3 and second.close()))
+        monkeypatch.setattr(
+            devices, "sleep", lambda seconds: naps.append(seconds) or (len(naps) == 3 and second.close())
+        )
         assert pick_device("cuda") == torch.device("cuda", 1)
     assert terminal() == "every GPU has a job of yours: waiting for the end of one\n" and len(naps) == 3
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from workflow_scripts.common import job
-from workflow_scripts.common.files import whole_file
 from workflow_scripts.common.device import pick_device
+from workflow_scripts.common.files import whole_file
 
 IMPORT = "from workflow_scripts.common.job import log_to; "
 

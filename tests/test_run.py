@@ -7,7 +7,7 @@ import re
 import pandas as pd
 import pytest
 
-from tests.test_sources import EDITS, FIGURES, SUPPLEMENT, TABLES
+from tests.test_sources import EDITS, FIGURES, OVERVIEW, SUPPLEMENT, TABLES
 from tests.workflow import ROOT, copy_project, planned, snakemake
 
 TINY = ("--configfile", "tiny.yaml", "--cores", "2")
@@ -37,7 +37,7 @@ def edited(project, path):
 
 def test_every_figure_and_table_is_there(project):
     names = {path.name for path in (project / "paper_figures").iterdir()}
-    assert {f"{figure}.{kind}" for figure in FIGURES | SUPPLEMENT for kind in ("pdf", "png", "svg")} <= names
+    assert {f"{figure}.{kind}" for figure in FIGURES | SUPPLEMENT | OVERVIEW for kind in ("pdf", "png", "svg")} <= names
     assert {f"{table}.{kind}" for table in TABLES for kind in ("tex", "csv", "md", "html")} <= names
     assert not [name for name in names if "partial" in name]
 
@@ -125,7 +125,7 @@ def test_the_reference_folder_says_at_which_settings_each_line_was_run(project):
     about = json.loads((folder / "run.json").read_text())
     assert about["data"][2]["stand_in"] is True and len(about["runs"]) == 8 and about["settings"]["seeds"] == [0]
     assert {"train", "margins", "attack"} <= set(about["seconds"])
-    assert {"fig1.png", "figS4.png", "reproduction.html", "table1.tex", "table1_strong.md"} <= {
+    assert {"overview.png", "fig1.png", "figS4.png", "reproduction.html", "table1.tex", "table1_strong.md"} <= {
         path.name for path in folder.iterdir()
     }
 

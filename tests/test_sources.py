@@ -11,11 +11,13 @@ from tests.workflow import ROOT
 FIGURES = {f"fig{number}" for number in range(1, 8)}
 SUPPLEMENT = {f"figS{number}" for number in range(1, 5)}
 TABLES = {"table1", "table1_strong"}
+OVERVIEW = {"overview"}
 MEASURED = {"margins", "margins_linear", "svm", "convergence", "bracket", "attack", "attack_strong", "masking"}
-DRAWN = FIGURES | SUPPLEMENT
+DRAWN = FIGURES | SUPPLEMENT | OVERVIEW
 EDITS = {  # a file, and the rules whose scripts reach it
     "lib/__init__.py": set(),
     "lib/data/__init__.py": set(),
+    "workflow_scripts/common/device.py": set(),
     "workflow_scripts/common/files.py": set(),
     "workflow_scripts/common/job.py": set(),
     "workflow_scripts/common/runner.py": set(),
@@ -39,6 +41,7 @@ EDITS = {  # a file, and the rules whose scripts reach it
     "report/plots.py": DRAWN,
     "report/figures.py": FIGURES,
     "report/supplement.py": SUPPLEMENT,
+    "report/overview.py": OVERVIEW,
     "report/table1.py": TABLES | {"reproduction"},
     "report/published.csv": TABLES | {"reproduction"},
     "report/verdicts.py": {"reproduction"},
@@ -50,6 +53,7 @@ RULES = {rule: SCRIPTS[rule] for rule in SCRIPTS if rule not in ("figures", "tab
 RULES |= {figure: [*SCRIPTS["figures"], "report/figures.py"] for figure in FIGURES}
 RULES |= {figure: [*SCRIPTS["figures"], "report/supplement.py"] for figure in SUPPLEMENT}
 RULES |= dict.fromkeys(TABLES, SCRIPTS["table1"])
+RULES |= {"overview": [*SCRIPTS["figures"], "report/overview.py"]}
 
 
 @pytest.mark.parametrize("path", EDITS)

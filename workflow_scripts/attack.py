@@ -2,8 +2,8 @@
 
 from lib.attacks import HELD, breaking_steps
 from workflow_scripts.common.checkpoints import load_model, load_points
-from workflow_scripts.common.files import write_table
 from workflow_scripts.common.device import pick_device
+from workflow_scripts.common.files import write_table
 from workflow_scripts.common.job import progress_bar
 from workflow_scripts.common.point_tables import point_table
 from workflow_scripts.common.runner import call

@@ -5,8 +5,8 @@ import torch
 
 from lib.minimum_norm import attack_distances
 from workflow_scripts.common.checkpoints import load_model, load_points
-from workflow_scripts.common.files import write_table
 from workflow_scripts.common.device import pick_device
+from workflow_scripts.common.files import write_table
 from workflow_scripts.common.job import progress_bar
 from workflow_scripts.common.point_tables import point_table
 from workflow_scripts.common.runner import call

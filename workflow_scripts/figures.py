@@ -7,7 +7,7 @@ from workflow_scripts.common.runner import call
 
 
 def main(provenance, pdf, png, svg, *, module, figure, scale, **tables):
-    """Draw `figure` ("1" to "7", "S1" to "S4") of report's `module` and save it in three forms.
+    """Draw `figure` ("1" to "7", "S1" to "S4", "overview") of report's `module` and save it in three forms.
 
     tables: CSV files of the runs, under the name of their tidy table. The rule names the module, which is imported by
     name.

@@ -4,8 +4,8 @@ import pandas as pd
 
 from lib.attacks import robust_accuracy
 from workflow_scripts.common.checkpoints import load_model, load_points
-from workflow_scripts.common.files import write_table
 from workflow_scripts.common.device import pick_device
+from workflow_scripts.common.files import write_table
 from workflow_scripts.common.job import progress_bar
 from workflow_scripts.common.runner import call
 

@@ -42,7 +42,7 @@ def described(figure, caption, settings):
     """Name, title and caption of a figure; the caption is the Snakemake report's."""
     name = Path(figure).stem
     text = Template(Path(caption).read_text(encoding="utf-8")).render(snakemake=SimpleNamespace(config=settings))
-    title = f"Figure {name.removeprefix('fig')}"
+    title = f"Figure {name.removeprefix('fig')}" if name.startswith("fig") else name.capitalize()
     return {"name": name, "title": title, "caption": " ".join(text.replace("``", "").split()), "svg": figure}
 
 

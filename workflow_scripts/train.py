@@ -12,8 +12,8 @@ from lib.models import build
 from lib.training import Epoch, train
 from workflow_scripts.common import resume
 from workflow_scripts.common.checkpoints import save
+from workflow_scripts.common.device import arithmetic, pick_device
 from workflow_scripts.common.files import write_json, write_table
-from workflow_scripts.common.device import pick_device
 from workflow_scripts.common.job import progress_bar
 from workflow_scripts.common.runner import call
 
@@ -31,7 +31,7 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, sgd,
     tau = torch.inf if objective["tau"] is None else objective["tau"]
     settings = sgd | objective | {"tau": tau, "epochs": epochs}
     unfinished = Path(checkpoints).with_name("unfinished.safetensors")
-    identity = identity_of(run, settings, keep, digest(*images.values()), device)
+    identity = identity_of(run, settings, keep, digest(*images.values()), device.type)
     kept, records = followed(model, images, run, settings, set(keep), unfinished, identity)
     table = pd.DataFrame(records).drop(columns="seconds")
     for position, (name, value) in enumerate(run._asdict().items()):
@@ -39,14 +39,14 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, sgd,
     save(checkpoints, kept, run._asdict())
     write_table(table, curve)
     about = run._asdict() | {"objective": objective, "epochs": epochs, **sgd}
-    about |= {"seconds": sum(epoch.seconds for epoch in records), "device": device_name(device)}
+    about |= {"seconds": sum(epoch.seconds for epoch in records), "device": device_name(device)} | arithmetic(device)
     write_json(about | {"torch": torch.__version__, "python": platform.python_version()}, record)
     resume.remove(unfinished)
 
 
 def identity_of(run, settings, keep, data, device):
     """What tells an unfinished training from others: all that decides its bits, and the epochs that it keeps."""
-    decisive = {"keep": sorted(keep), "data": data, "torch": torch.__version__, "device": str(device)}
+    decisive = {"keep": sorted(keep), "data": data, "torch": torch.__version__, "device": device}
     return resume.fingerprint(**run._asdict(), **settings, **decisive)
 
 

@@ -9,10 +9,11 @@ from torch import nn
 
 from lib import gradients
 from lib.attacks import breaking_steps, gradient_lengths, pgd_l2, robust_accuracy
-from lib.minimum_norm import attack_distances
 from lib.gradients import cross_lipschitz, cross_lipschitz_norms, samples_at_once
 from lib.margins import linear_margins, margins_by_samples, sampled_margins, uniform_ball
+from lib.minimum_norm import attack_distances
 from lib.models import build
+from lib.strong_attack import withstands
 from lib.training import error, train
 
 from .simulated_gpu import simulated_gpu
