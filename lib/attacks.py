@@ -6,30 +6,22 @@ normalises a gradient whatever its length, and the loss is differentiated at the
 the strongest other class, where no confidence makes it vanish.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
 
 from .checks import warn_of_slips
-from .gradients import is_fast, pullback, samples_at_once, shrinking, side_by_side
+from .gradients import Model, Progress, is_fast, pullback, samples_at_once, shrinking, side_by_side
 
 LOSSES = ("cross_entropy", "margin")
 HELD = -1  # in place of a step number: no iterate broke the point
 
 
 def pgd_l2(
-    model,
-    x,
-    y,
-    *,
-    eps,
-    step=0.01,
-    iterations=1000,
-    loss="cross_entropy",
-    gradient_floor=0.0,
-    averaged_over=1,
-    batch=None,
-):
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: float, step: float = 0.01, iterations: int = 1000,
+    loss: str = "cross_entropy", gradient_floor: float = 0.0, averaged_over: int = 1, batch: int | None = None,
+) -> torch.Tensor:  # fmt: skip
     """Return adversarial points (n, ...): the first misclassified iterate, or the last where none was found.
 
     model maps pixels in [0, 1] (n, ...) to logits (n, c); x (n, ...), y (n,). The iterates start at x, without a
@@ -39,6 +31,12 @@ def pgd_l2(
     gradients before they meet the floor, as in libraries that take a mean over the batch; 1 is the summed loss.
     batch: points attacked at once, default what suits the memory. Raises ValueError for pixels outside [0, 1] and
     settings that make no sense.
+
+    >>> import minavg, torch
+    >>> x, y = torch.tensor([[0.9, 0.4]]), torch.tensor([0])
+    >>> found = minavg.pgd_l2(torch.nn.Flatten(), x, y, eps=0.5)  # the two inputs are the logits
+    >>> found.argmax(1).tolist(), f"{(found - x).norm():.2f}"  # the first step beyond the boundary, 0.354 away
+    ([1], '0.36')
     """
     _check(x, y, eps, step, iterations, loss, gradient_floor, averaged_over)
     warn_of_slips(model, x)
@@ -47,19 +45,10 @@ def pgd_l2(
 
 
 def breaking_steps(
-    model,
-    x,
-    y,
-    *,
-    eps,
-    step=0.01,
-    iterations=1000,
-    loss="cross_entropy",
-    gradient_floor=0.0,
-    averaged_over=1,
-    batch=None,
-    progress=None,
-):
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: Sequence[float], step: float = 0.01, iterations: int = 1000,
+    loss: str = "cross_entropy", gradient_floor: float = 0.0, averaged_over: int = 1, batch: int | None = None,
+    progress: Progress | None = None,
+) -> torch.Tensor:  # fmt: skip
     """Return for each point and eps the number of the first iterate that broke it, int64 (n, len(eps)) on the CPU.
 
     0: misclassified without an attack; HELD (-1): no iterate broke it. eps: ascending radii, 0 asks for the clean
@@ -75,16 +64,26 @@ def breaking_steps(
     return _attack(model, x, y, eps, batch=batch, tell=tell, **rule)[1].cpu()
 
 
-def robust_accuracy(model, x, y, *, eps=(0.5, 1.0, 1.5, 2.0), **settings):
+def robust_accuracy(
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: Sequence[float] = (0.5, 1.0, 1.5, 2.0), step: float = 0.01,
+    iterations: int = 1000, loss: str = "cross_entropy", gradient_floor: float = 0.0, averaged_over: int = 1,
+    batch: int | None = None, progress: Progress | None = None,
+) -> list[float]:  # fmt: skip
     """Return the share of points that withstand the attack, in percent, one float per eps (Table 1, columns 5-8).
 
     Arguments as for breaking_steps.
+
+    >>> import minavg, torch
+    >>> x, y = torch.tensor([[0.9, 0.4], [0.2, 0.5]]), torch.tensor([0, 1])  # 0.354 and 0.212 from the boundary
+    >>> minavg.robust_accuracy(torch.nn.Flatten(), x, y, eps=(0.0, 0.2, 0.3, 0.4))
+    [100.0, 100.0, 50.0, 0.0]
     """
-    held = breaking_steps(model, x, y, eps=eps, **settings) == HELD
-    return [100 * share for share in held.double().mean(0).tolist()]
+    pgd = {"step": step, "iterations": iterations, "loss": loss, "gradient_floor": gradient_floor}
+    steps = breaking_steps(model, x, y, eps=eps, **pgd, averaged_over=averaged_over, batch=batch, progress=progress)
+    return [100 * share for share in (steps == HELD).double().mean(0).tolist()]
 
 
-def loss_direction(logits, y, loss):
+def loss_direction(logits: torch.Tensor, y: torch.Tensor, loss: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the gradient of the loss at the logits as (unit vectors (n, c), their true lengths (n,)), in float64.
 
     Cross-entropy: softmax(z) - e_y. It is formed from exp(z_k - max over the other classes), so that the unit vector
@@ -104,7 +103,9 @@ def loss_direction(logits, y, loss):
     return v / norm[:, None], log_scale.exp() * norm
 
 
-def gradient_lengths(model, x, y, *, loss="cross_entropy", batch=256):
+def gradient_lengths(
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, loss: str = "cross_entropy", batch: int = 256
+) -> torch.Tensor:
     """Return the L2 norms (n,) of the loss's gradient at the points, in float64: those of confident networks too.
 
     A PGD with a floor starts by dividing by the floor wherever this is smaller. Arguments as for pgd_l2.

@@ -5,12 +5,14 @@ may overwrite its argument. The k directions of a sample share its masks, which 
 place: the least traffic to memory. Images on a CPU are channels-last, as its convolutions want them.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 
-def layers_of(model):
+def layers_of(model: Callable) -> list[Callable]:
     """The layers of `model` in order, nested Sequentials unpacked, each pooling before its ReLU."""
     layers = _unpacked(model)
     for i in range(len(layers) - 1):  # the two commute, and a pooled image is cheaper to rectify and to mask
@@ -19,7 +21,7 @@ def layers_of(model):
     return layers
 
 
-def has_step(layer):
+def has_step(layer: Callable) -> bool:
     """Whether `step_of` serves the layer, with the options that it has."""
     if type(layer) is nn.Conv2d:
         return layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
@@ -32,7 +34,7 @@ def has_step(layer):
     return type(layer) in _STEPS
 
 
-def step_of(layer):
+def step_of(layer: nn.Module) -> Callable[[torch.Tensor], tuple[torch.Tensor, Callable]]:
     """The step of a layer; it reads the layer's weights once, now."""
     return _STEPS[type(layer)](layer)
 

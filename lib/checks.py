@@ -4,12 +4,12 @@ import warnings
 
 import torch
 
-from .gradients import is_fast, pullback
+from .gradients import Model, is_fast, pullback
 
 POINTS = 64  # that are looked at
 
 
-def warn_of_slips(model, x):
+def warn_of_slips(model: Model, x: torch.Tensor) -> None:
     """Warn where `model` or its inputs x (n, ...) look as if margins and attacks would mislead.
 
     Outputs that are probabilities, a module in training mode, pixels outside [0, 1], gradients that are all zero. The

@@ -2,27 +2,31 @@
 
 import math
 import warnings
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import nn
 
 from .backward import has_step, layers_of, step_of
 
+Model = Callable[[torch.Tensor], torch.Tensor]  # maps a batch (n, ...) to logits (n, c)
+Progress = Callable[[int, int], None]  # is called with (done, total)
 _CPU_BYTES, _CPU_SAMPLES = 12 << 20, 64  # at most at a time, along all classes: more would leave the cache
 _SLOW_SAMPLES = 128  # at a time where autograd does it
 _BLOCKS = 8  # of a triangle; more of them skip more zeros, but make thinner matrix products
 _warned = set()
 
 
-def is_fast(model):
+def is_fast(model: Model) -> bool:
     """Whether all layers of `model` are ones that the fast path knows; other modules go through autograd."""
     return all(has_step(layer) for layer in layers_of(model))
 
 
-def pullback(model, x):
+def pullback(model: Model, x: torch.Tensor) -> tuple[torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
     """Logits at x, and the function that maps weights of the logits to gradients with respect to x.
 
     x (n, ...) -> logits (n, c), detached, and vjp: v (n, k, c) -> (n, k, ...), the gradients of
@@ -35,7 +39,7 @@ def pullback(model, x):
     return logits, lambda v: _backward(backs, v)
 
 
-def cross_lipschitz_norms(model, x, top):
+def cross_lipschitz_norms(model: Model, x: torch.Tensor, top: torch.Tensor) -> torch.Tensor:
     """Norms ||grad(f_top - f_k)||_2 for all classes k at each point, in logits per unit of x: L_k of eq. (3).
 
     x (n, ...), top (n,) int64 -> (n, c), exactly 0 where k = top. For many batches take `cross_lipschitz`.
@@ -43,7 +47,7 @@ def cross_lipschitz_norms(model, x, top):
     return _norms_function(model, triangular=False)(x, top)
 
 
-def cross_lipschitz(model):
+def cross_lipschitz(model: Model) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     """The function (x, top) -> norms of `cross_lipschitz_norms`, for many batches and unchanged weights.
 
     It does once, in about a second, what depends on the weights alone: a first linear layer W (h, d) is
@@ -52,7 +56,7 @@ def cross_lipschitz(model):
     return _norms_function(model, triangular=True)
 
 
-def samples_at_once(model, x, *, directions=None):
+def samples_at_once(model: Model, x: torch.Tensor, *, directions: int | None = None) -> int:
     """How many samples shaped like x[:1] to pull back together along `directions` directions each, default c.
 
     On a CPU gradients of that many samples stay in its cache. On a GPU all that is kept for them takes about a quarter
@@ -74,7 +78,7 @@ def samples_at_once(model, x, *, directions=None):
     return max(1, min(_CPU_SAMPLES * classes // directions, _CPU_BYTES // (max(sizes) * directions * item)))
 
 
-def shrinking(compute):
+def shrinking(compute: Callable[..., Any]) -> Callable[..., Any]:
     """The function (size, ...) -> compute(size, ...) that halves the size, and says so, where memory runs out.
 
     Later calls keep to the size that served.
@@ -96,7 +100,7 @@ def shrinking(compute):
     return run
 
 
-def side_by_side(function, *parts):
+def side_by_side(function: Callable, *parts: Sequence) -> list:
     """Return the list of function(part, ...) like map's; on a CPU a thread computes each part from end to end.
 
     No barrier after each layer, and the parts stay in the cores' own caches. `function` may not share a tape.

@@ -5,6 +5,7 @@ prediction is right and -1 where it is wrong. The caller takes the minimum or th
 """
 
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import islice, starmap
@@ -12,12 +13,12 @@ from itertools import islice, starmap
 import torch
 
 from .checks import warn_of_slips
-from .gradients import cross_lipschitz
+from .gradients import Model, Progress, cross_lipschitz
 
 BLOCK = 1024  # perturbations are drawn in blocks of this many, whatever the batch size
 
 
-def linear_margins(weight, bias, x, y):
+def linear_margins(weight: torch.Tensor, bias: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Return the exact signed margins (n,) of the linear classifier argmax_k w_k^T x + b_k.
 
     weight (c, d), bias (c,), x (n, d) or (n, ...) flattened, y (n,). Computed in float64, since the difference of
@@ -31,7 +32,11 @@ def linear_margins(weight, bias, x, y):
     return _sign(top, y) * _distance(logits, top, norms)
 
 
-def sampled_margins(model, x, y, *, radius=5.0, samples=51200, generator=None, seeds=None, batch=None, progress=None):
+def sampled_margins(
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, radius: float = 5.0, samples: int = 51200,
+    generator: torch.Generator | None = None, seeds: Sequence[int] | None = None, batch: int | None = None,
+    progress: Progress | None = None,
+) -> torch.Tensor:  # fmt: skip
     """Estimate the signed margins (n,) of any classifier by sampled local Lipschitz constants, eq. (3).
 
     model maps pixels (n, ...) to logits (n, c); x (n, ...), y (n,). L_k is the largest norm of grad(f_yhat - f_k)
@@ -43,12 +48,21 @@ def sampled_margins(model, x, y, *, radius=5.0, samples=51200, generator=None, s
     once. seeds: these seeds (n,) instead, whole numbers below 2^62; a point's samples then do not depend on the other
     points either. progress: called after each point with (done, n). Raises ValueError where radius, samples or shapes
     make no sense.
+
+    >>> import minavg, torch
+    >>> x, y = torch.tensor([[0.9, 0.4], [0.2, 0.5]]), torch.tensor([0, 0])
+    >>> minavg.sampled_margins(torch.nn.Flatten(), x, y, samples=16)  # the two inputs are the logits
+    tensor([ 0.3536, -0.2121])
     """
     options = {"radius": radius, "generator": generator, "seeds": seeds, "batch": batch, "progress": progress}
     return margins_by_samples(model, x, y, counts=[samples], **options)[0]
 
 
-def margins_by_samples(model, x, y, *, counts, radius=5.0, generator=None, seeds=None, batch=None, progress=None):
+def margins_by_samples(
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, counts: Sequence[int], radius: float = 5.0,
+    generator: torch.Generator | None = None, seeds: Sequence[int] | None = None, batch: int | None = None,
+    progress: Progress | None = None,
+) -> torch.Tensor:  # fmt: skip
     """Estimate the margins after each of the ascending `counts` of samples -> (len(counts), n).
 
     The samples are nested: the last row is `sampled_margins` with counts[-1] samples and the same generator. Other
@@ -79,7 +93,9 @@ def margins_by_samples(model, x, y, *, counts, radius=5.0, generator=None, seeds
     return _sign(top, y) * torch.stack([_distance(logits, top, norms) for norms in largest]).clamp(max=radius)
 
 
-def uniform_ball(n, shape, radius, generator, *, like):
+def uniform_ball(
+    n: int, shape: Sequence[int], radius: float, generator: torch.Generator, *, like: torch.Tensor
+) -> torch.Tensor:
     """Return n points (n, *shape) drawn uniformly from the L2 ball of the given radius around the origin.
 
     A Gaussian direction times radius * U^(1/d) (Muller 1959), drawn on the generator's device. dtype and device of the

@@ -10,12 +10,15 @@ import math
 import torch
 
 from .attacks import loss_direction
-from .gradients import pullback
+from .gradients import Model, Progress, pullback
 
 HALVINGS = 24  # of the line search: as many as float32 has digits
 
 
-def attack_distances(model, x, *, steps=200, bounds=None, batch=128, progress=None):
+def attack_distances(
+    model: Model, x: torch.Tensor, *, steps: int = 200, bounds: tuple[float, float] | None = None, batch: int = 128,
+    progress: Progress | None = None,
+) -> torch.Tensor:  # fmt: skip
     """Return upper bounds (n,) of the L2 distances to the boundary of the predicted class, for right and wrong points.
 
     model maps x (n, ...) to logits (n, c). The smallest adversarial perturbation that FMN finds in `steps` gradients
@@ -23,6 +26,10 @@ def attack_distances(model, x, *, steps=200, bounds=None, batch=128, progress=No
     2016), is shortened by a line search; inf where none was found. bounds: (lowest, highest) pixel; None allows all
     of R^d, as the margin of eq. (3) does. batch: points attacked at once; progress: called with (done, n) after each
     batch. Raises ValueError for less than one step.
+
+    >>> import minavg, torch
+    >>> minavg.attack_distances(torch.nn.Flatten(), torch.tensor([[0.9, 0.4], [0.2, 0.5]]))  # |a - b| / sqrt(2)
+    tensor([0.3536, 0.2121])
     """
     if steps < 1:
         raise ValueError(f"steps is {steps}: at least one gradient a point is needed")

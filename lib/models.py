@@ -18,7 +18,7 @@ CNN_WIDTHS = {  # channels of the two blocks, width of the linear layers: Carlin
 }
 
 
-def build(dataset, model, *, seed=0):
+def build(dataset: str, model: str, *, seed: int = 0) -> nn.Sequential:
     """Return a freshly initialised classifier of appendix A, on the CPU, in PyTorch's default initialisation.
 
     dataset: mnist01, mnist or cifar10; model: lr, mlp or cnn. The seed decides every initial weight; the global
@@ -35,17 +35,17 @@ def build(dataset, model, *, seed=0):
     return nn.Sequential(OrderedDict(features=features, head=head))
 
 
-def weights(model):
+def weights(model: nn.Module) -> list[nn.Parameter]:
     """Return the weight parameters of all linear and convolutional layers, first layer first."""
     return [layer.weight for layer in model.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
 
 
-def linear_layers(model):
+def linear_layers(model: nn.Module) -> list[torch.Tensor]:
     """Return the weights W_l of eq. (4) as matrices (out, in): a convolution's kernel is (out, in * k * k)."""
     return [as_matrix(weight) for weight in weights(model)]
 
 
-def as_matrix(weight):
+def as_matrix(weight: torch.Tensor) -> torch.Tensor:
     """Return a view (out, in * k * k) of a weight or its gradient, columns in the order of memory.
 
     Channels-last kernels have other columns first; W W^T and the singular values are the same.

@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 from .models import as_matrix, linear_layers, weights
 
 
-def feature_margin(logits, bias, y):
+def feature_margin(logits: torch.Tensor, bias: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Return min_{k != y} (w_y - w_k)^T Phi(x), the margin in feature space (section 4.3), shape (n,).
 
     logits (n, c) of the last linear layer, bias (c,) of that layer, which stays out of the margin; labels y (n,).
@@ -26,7 +26,7 @@ def feature_margin(logits, bias, y):
     return own - others.amax(1)
 
 
-def orthogonality(weight):
+def orthogonality(weight: torch.Tensor) -> torch.Tensor:
     """Return ||W W^T - I||_F^2 for a matrix W (m, n), computed on the smaller Gram side.
 
     ||W W^T||_F = ||W^T W||_F, so ||W W^T - I||_F^2 = ||W^T W||_F^2 - 2 ||W||_F^2 + m where that is cheaper.
@@ -37,13 +37,13 @@ def orthogonality(weight):
     return (weight.T @ weight).square().sum() - 2 * weight.square().sum() + m
 
 
-def penalty(model):
+def penalty(model: torch.nn.Module) -> torch.Tensor:
     """Return sum_l ||W_l W_l^T - I||_F^2 over all linear and convolutional layers, the last term of eq. (4)."""
     return sum(orthogonality(weight) for weight in linear_layers(model))
 
 
 @torch.no_grad()
-def add_penalty_gradient(model, beta):
+def add_penalty_gradient(model: torch.nn.Module, beta: float) -> None:
     """Add the gradient of beta * penalty(model) to the weights' gradients: 4 beta (W W^T - I) W.
 
     The same on either Gram side, 4 beta W (W^T W - I), so that the smaller one is taken; twice as fast as autograd.
@@ -69,7 +69,9 @@ def _gram(v):
     return gram
 
 
-def batch_loss(model, x, y, *, lam=0.0, tau=torch.inf):
+def batch_loss(
+    model: torch.nn.Module, x: torch.Tensor, y: torch.Tensor, *, lam: float = 0.0, tau: float = torch.inf
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return (mean over the batch of CE - lambda * clipped feature margin, cross-entropy, logits).
 
     x (n, channels, height, width), y (n,). The cross-entropy and the logits (n, c) come detached, for the curves.
@@ -83,7 +85,7 @@ def batch_loss(model, x, y, *, lam=0.0, tau=torch.inf):
 
 
 @torch.no_grad()
-def retract(model, beta):
+def retract(model: torch.nn.Module, beta: float) -> None:
     """Move every weight towards orthonormal rows, in place: W <- (1 + beta) W - beta W W^T W.
 
     The retraction step of Cisse et al. (2017), section 4.2, taken after an update instead of the penalty.

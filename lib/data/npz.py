@@ -1,8 +1,10 @@
 """npz files of any origin with x_train, y_train, x_test, y_test: checked, and recognised where they are known ones."""
 
+from pathlib import Path
+
 import numpy as np
 
-from .arrays import ARRAYS, as_uint8, digest, read_arrays
+from .arrays import ARRAYS, Arrays, as_uint8, digest, read_arrays
 from .names import TITLES
 
 SHAPES = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
@@ -16,7 +18,7 @@ KNOWN = {
 }
 
 
-def read(base, root):
+def read(base: str, root: Path) -> tuple[Arrays, str, str]:
     """Return the four arrays of root/base.npz, their title and origin; errors name what is wrong."""
     path = root / f"{base}.npz"
     if not path.is_file():

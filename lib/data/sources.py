@@ -33,7 +33,7 @@ class Dataset(NamedTuple):
     provenance: dict
 
 
-def load(name, *, source="auto", root="data"):
+def load(name: str, *, source: str = "auto", root: str | Path = "data") -> Dataset:
     """Return the data set mnist01, mnist or cifar10 from `source` as a Dataset; see the head of this module.
 
     mnist01 holds the digits 0 and 1 of mnist in their order. Raises ValueError for unknown names and for files that

@@ -12,10 +12,11 @@ import sys
 import tempfile
 from http.client import HTTPException
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
-from .arrays import ARRAYS, as_uint8
+from .arrays import ARRAYS, Arrays, as_uint8
 from .names import TITLES
 
 # SHA-256 of the uncompressed IDX files. torchvision checks what it downloads, but not what it finds.
@@ -34,12 +35,12 @@ OPERATORS = ("nms", "qnms")
 _declared = []  # torch withdraws a declaration when its Library is collected
 
 
-def has_files(base, root):
+def has_files(base: str, root: Path) -> bool:
     """Whether all of torchvision's files of mnist or cifar10 lie below `root`."""
     return all((root / file).is_file() for file in FILES[base])
 
 
-def read(base, root):
+def read(base: str, root: Path) -> tuple[Arrays, str, str]:
     """Return the four arrays of a data set below `root`, their title and origin; what is missing is downloaded."""
     if not has_files(base, root):
         _download(base, root)
@@ -98,7 +99,7 @@ def _check(path, algorithm, expected, what):
         raise ValueError(f"{path}: its {algorithm} is not that of {what}, it is cut short or changed: delete it")
 
 
-def import_torchvision():
+def import_torchvision() -> ModuleType:
     """Return the module torchvision; on an installation that works this is a plain import.
 
     Raises ImportError, with the command that installs it, where there is none.
