@@ -1,10 +1,13 @@
 """The config of the paper's scale says what the paper says."""
 
+import re
 import tomllib
+from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from tests.workflow import ROOT
@@ -57,3 +60,25 @@ def test_pins_satisfy_what_the_package_and_the_workflow_ask_for():
     conda = pinned(yaml.safe_load((ROOT / "envs" / "main.yaml").read_text())["dependencies"][-1]["pip"])
     assert conda.items() <= pins.items()
     assert conda.keys() == {canonicalize_name(asked.name) for asked in package + extras["workflow"]} - {"snakemake"}
+
+
+def test_habits_agree_with_the_pins():
+    pins = pins_of_pip()
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    found = {repo["repo"].rsplit("/", 1)[1].removesuffix("-pre-commit"): repo["rev"] for repo in hooks}
+    assert found == {name: f"v{pins[name]}" for name in ("ruff", "snakefmt")}
+
+    test = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text())["jobs"]["test"]
+    assert test["steps"][-1] == {"run": "bash .ci/run"} and (ROOT / ".ci" / "run").is_file()
+    oldest = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert all(version in SpecifierSet(oldest) for version in test["strategy"]["matrix"]["python"])
+
+    usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
+    assert usage.keys() == {"mandatory-flags", "software-stack-deployment", "report"}
+    assert usage["software-stack-deployment"]["conda"] and (ROOT / "envs" / "main.yaml").is_file()
+
+
+def test_contributing_names_files_that_are_there():
+    named = re.findall(r"`([\w./]+/[\w.]*|[\w.]+\.(?:md|yaml))`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).exists() and Path(name).stem not in ("figN", "name")] == []
