@@ -29,8 +29,7 @@ def pgd_l2(
     loss: cross_entropy, or margin (the largest other logit minus the own). gradient_floor: a gradient is divided by
     max(its norm, gradient_floor). averaged_over: number of points over which the loss is averaged; it divides the
     gradients before they meet the floor, as in libraries that take a mean over the batch; 1 is the summed loss.
-    batch: points attacked at once, default what suits the memory. Raises ValueError for pixels outside [0, 1] and
-    settings that make no sense.
+    batch: points attacked at once, default what suits the memory. ValueError for pixels outside [0, 1], bad settings.
 
     >>> import minavg, torch
     >>> x, y = torch.tensor([[0.9, 0.4]]), torch.tensor([0])
@@ -86,8 +85,7 @@ def robust_accuracy(
 def loss_direction(logits: torch.Tensor, y: torch.Tensor, loss: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the gradient of the loss at the logits as (unit vectors (n, c), their true lengths (n,)), in float64.
 
-    Cross-entropy: softmax(z) - e_y. It is formed from exp(z_k - max over the other classes), so that the unit vector
-    is exact even where the length underflows.
+    Cross-entropy: softmax(z) - e_y, from exp(z_k - max of the other classes): exact even where the length underflows.
     """
     z = logits.double()
     own = torch.zeros_like(z, dtype=torch.bool).scatter(1, y[:, None], True)

@@ -12,8 +12,7 @@ POINTS = 64  # that are looked at
 def warn_of_slips(model: Model, x: torch.Tensor) -> None:
     """Warn where `model` or its inputs x (n, ...) look as if margins and attacks would mislead.
 
-    Outputs that are probabilities, a module in training mode, pixels outside [0, 1], gradients that are all zero. The
-    first 64 points are looked at.
+    Outputs that are probabilities, training mode, pixels outside [0, 1], zero gradients, at the first 64 points.
     """
     if not len(x):
         return

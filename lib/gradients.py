@@ -29,9 +29,8 @@ def is_fast(model: Model) -> bool:
 def pullback(model: Model, x: torch.Tensor) -> tuple[torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
     """Logits at x, and the function that maps weights of the logits to gradients with respect to x.
 
-    x (n, ...) -> logits (n, c), detached, and vjp: v (n, k, c) -> (n, k, ...), the gradients of
-    sum_c v[:, j, c] f_c for each of the k directions of each sample. vjp may be called again. The fast path
-    keeps no autograd tape.
+    x (n, ...) -> logits (n, c), detached, and vjp: v (n, k, c) -> (n, k, ...), the gradients of sum_c v[:, j, c] f_c
+    for each of the k directions of each sample. vjp may be called again. The fast path keeps no autograd tape.
     """
     if not is_fast(model):
         return _autograd_pullback(model, x)

@@ -65,8 +65,7 @@ def margins_by_samples(
 ) -> torch.Tensor:  # fmt: skip
     """Estimate the margins after each of the ascending `counts` of samples -> (len(counts), n).
 
-    The samples are nested: the last row is `sampled_margins` with counts[-1] samples and the same generator. Other
-    arguments as there.
+    Nested samples: the last row is `sampled_margins` with counts[-1] of them. Other arguments as there.
     """
     _check(x, y, radius, counts)
     warn_of_slips(model, x)

@@ -3,8 +3,7 @@
     loss = mean_i [ CE(y_i, f(x_i)) - lambda * clip(min_{k != y_i} (w_{y_i} - w_k)^T Phi(x_i), 0, tau) ]
            + beta * sum_l || W_l W_l^T - I ||_F^2
 
-Standard training has lambda = beta = 0; Lipschitz regularisation (LCR) beta > 0; the average-margin
-regulariser (AMR) both.
+Standard training has lambda = beta = 0; Lipschitz regularisation (LCR) beta > 0; the average-margin one (AMR) both.
 """
 
 from itertools import pairwise
