@@ -23,7 +23,7 @@ EDITS = {  # a file, and the rules whose scripts reach it
     "workflow_scripts/common/runner.py": set(),
     "lib/data/torchvision_files.py": {"data"},
     "lib/data/arrays.py": {"data", "points", "train"} | MEASURED,
-    "lib/data/points.py": {"points", "convergence", "margins"},
+    "workflow_scripts/common/evaluated.py": {"points", "convergence", "margins"},
     "lib/models.py": {"train"} | MEASURED,
     "lib/training.py": {"train"},
     "workflow_scripts/common/resume.py": {"train"},

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from lib.data.points import point_seeds
 from lib.margins import margins_by_samples
 from workflow_scripts.common.checkpoints import load_model, load_points
 from workflow_scripts.common.device import pick_device
+from workflow_scripts.common.evaluated import point_seeds
 from workflow_scripts.common.files import write_table
 from workflow_scripts.common.job import progress_bar
 from workflow_scripts.common.point_tables import point_table

@@ -1,7 +1,7 @@
 """Draw the points at which the margins of a network are measured, or the test images on which it is attacked."""
 
 from lib.data.arrays import read_arrays
-from lib.data.points import draw_points
+from workflow_scripts.common.evaluated import draw_points
 from workflow_scripts.common.files import write_arrays
 from workflow_scripts.common.runner import call
 

@@ -9,7 +9,6 @@ import lib.data
 from lib.data import embedded, npz
 from lib.data.arrays import ARRAYS, digest, to_float
 from lib.data.names import TITLES
-from lib.data.points import draw_points, point_seeds
 from lib.data.sources import DIGITS_01, load
 from lib.data.torchvision_files import FILES, import_torchvision
 from lib.tests.sources import arrays, write_batches, write_idx
@@ -145,31 +144,6 @@ def test_to_float():
     for wrong in (images / 255, images[0]):
         with pytest.raises(ValueError, match=r"images must be uint8 \(n, h, w, c\)"):
             to_float(wrong)
-
-
-def test_points_are_distinct_and_those_of_a_smaller_count_come_first():
-    points = draw_points(100, 30, seed=1)
-    assert points.dtype == np.int64 and len(set(points)) == 30 and points.min() >= 0 and points.max() < 100
-    assert not np.array_equal(points, draw_points(100, 30, seed=2))
-    np.testing.assert_array_equal(points, draw_points(100, 31, seed=1)[:30])
-    assert sorted(draw_points(7, 7, seed=0)) == list(range(7))
-    for count in (0, 8):
-        with pytest.raises(ValueError, match=rf"the test split holds 7 points, {count} are requested"):
-            draw_points(7, count, seed=0, split="test")
-
-
-def test_a_points_seed_follows_from_seed_split_and_position_alone():
-    seeds = point_seeds([5, 9, 2], seed=0, split="test")
-    assert seeds == [*point_seeds([5], seed=0, split="test"), *point_seeds(np.array([9, 2]), seed=0, split="test")]
-    others = [point_seeds([5, 9, 2], seed=seed, split=split) for seed, split in [(1, "test"), (0, "train")]]
-    assert len({*seeds, *others[0], *others[1]}) == 9 and all(0 <= seed < 2**62 for seed in seeds)
-
-
-def test_every_point_is_drawn_equally_often():
-    counts = np.zeros(10)
-    for seed in range(2000):
-        counts[draw_points(10, 3, seed=seed)] += 1
-    assert np.abs(counts - 600).max() < 5 * np.sqrt(2000 * 0.3 * 0.7)
 
 
 # the real files

@@ -1,11 +1,9 @@
 """Which images are evaluated, and with which random numbers: what holds for a few of them holds among many."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 
-def draw_points(n: int, count: int, *, seed: int, split: str = "data") -> np.ndarray:
+def draw_points(n, count, *, seed, split):
     """Return `count` of the positions 0..n-1, drawn at random without repetition, in their order, int64 (count,).
 
     With the same n and seed the positions of a smaller count are the first of a larger one. `split` names the points
@@ -16,7 +14,7 @@ def draw_points(n: int, count: int, *, seed: int, split: str = "data") -> np.nda
     return np.random.default_rng(seed).permutation(n)[:count]
 
 
-def point_seeds(index: Sequence[int] | np.ndarray, *, seed: int, split: str) -> list[int]:
+def point_seeds(index, *, seed, split):
     """Return a seed below 2^62 for each position of `index` (n,) in the split train or test, as a list.
 
     It follows from `seed`, the split and the position alone, not from the other points or their order.
