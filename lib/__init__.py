@@ -15,20 +15,14 @@ with the largest minimum margin that there is; `model` is any torch module that 
     >>> bool(margins.min() < margins.mean()), robust <= clean, f"{(weight @ weight) ** -0.5:.2f}"
     (True, True, '1.67')
 
-load                   MNIST, its digits 0 and 1, or CIFAR-10, with a record of where they came from
-build                  the paper's LR, MLP or CNN, freshly initialised
-train                  standard, Lipschitz (LCR) or average-margin (AMR) training, epoch by epoch
-linear_margins         exact signed margins of a linear classifier
-sampled_margins        signed margins of any classifier, estimated from sampled Lipschitz constants
-margins_by_samples     the same after each of several numbers of samples
-cross_lipschitz_norms  norms of the gradients of logit differences, for all classes at once
-hard_margin_svm        the linear classifier of largest minimum margin
-pgd_l2                 adversarial points within an L2 distance
-breaking_steps         the step of that attack that broke each point
-robust_accuracy        the share of points that withstand it, in percent
-gradient_lengths       the lengths of the gradients that it follows: a floor masks the short ones
-attack_distances       upper bounds of the distance to the boundary, from a minimum-norm attack
-withstands             which points hold against the strongest of three attacks
+load, build, train                       data, the paper's LR, MLP and CNN, training by Std, LCR or AMR
+linear_margins, sampled_margins          signed margins: exact of linear classifiers, estimated of any other
+margins_by_samples                       the same after each of several numbers of samples
+cross_lipschitz_norms                    norms of the gradients of logit differences, for all classes at once
+hard_margin_svm                          the linear classifier of largest minimum margin
+pgd_l2, breaking_steps, robust_accuracy  L2 PGD: its points, the step that broke each, the share that withstands it
+gradient_lengths                         the lengths of the gradients that it follows: a floor masks the short ones
+attack_distances, withstands             bounds of the distance to the boundary; the strongest of three attacks
 """
 
 __version__ = "0.1.0"

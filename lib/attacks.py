@@ -8,6 +8,7 @@ the strongest other class, where no confidence makes it vanish.
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 import torch
 
@@ -39,8 +40,8 @@ def pgd_l2(
     """
     _check(x, y, eps, step, iterations, loss, gradient_floor, averaged_over)
     warn_of_slips(model, x)
-    rule = {"step": step, "iterations": iterations, "loss": loss, "floor": gradient_floor * averaged_over}
-    return _attack(model, x, y, [eps], batch=batch, **rule)[0]
+    pgd = _Pgd(step, iterations, loss, gradient_floor * averaged_over)
+    return _attack(model, x, y, [eps], pgd, batch=batch)[0]
 
 
 def breaking_steps(
@@ -58,9 +59,9 @@ def breaking_steps(
         raise ValueError(f"eps is {list(eps)}: give one or more radii in ascending order")
     _check(x, y, max(eps[-1], 1e-9), step, iterations, loss, gradient_floor, averaged_over)
     warn_of_slips(model, x)
-    rule = {"step": step, "iterations": iterations, "loss": loss, "floor": gradient_floor * averaged_over}
+    pgd = _Pgd(step, iterations, loss, gradient_floor * averaged_over)
     tell = progress and (lambda decided: progress(decided, len(x) * len(eps)))
-    return _attack(model, x, y, eps, batch=batch, tell=tell, **rule)[1].cpu()
+    return _attack(model, x, y, eps, pgd, batch=batch, tell=tell)[1].cpu()
 
 
 def robust_accuracy(
@@ -116,7 +117,30 @@ def gradient_lengths(
     return torch.cat(lengths)
 
 
-def _attack(model, x, y, radii, *, batch=None, tell=None, **rule):
+class _Pgd(NamedTuple):
+    """The settings of an attack; the floor is in the units of the summed loss."""
+
+    step: float
+    iterations: int
+    loss: str
+    floor: float
+
+
+class _Batch(NamedTuple):
+    """Points under attack (m, ...). unclipped: the last iterate that no radius has shortened, after unclipped_steps.
+
+    unclipped_steps is -1 until a step is shortened: the iterates up to there are those at every larger radius too.
+    """
+
+    index: torch.Tensor  # of the point
+    iterate: torch.Tensor
+    steps: torch.Tensor
+    radius: torch.Tensor  # its place among the radii
+    unclipped: torch.Tensor
+    unclipped_steps: torch.Tensor
+
+
+def _attack(model, x, y, radii, pgd, *, batch=None, tell=None):
     """Points (n, ...) as pgd_l2 returns them for the last radius that a point came to, and broken (n, len(radii))."""
     if not len(x):
         return x.clone(), y.new_empty(0, len(radii))
@@ -133,69 +157,82 @@ def _attack(model, x, y, radii, *, batch=None, tell=None, **rule):
             decided[i] = n
             tell(sum(decided))
 
-        rolling = partial(_rolling_attack, model, x, y, radii, tell=tell and tell_sum, **rule)
-        return shrinking(rolling)(size)
+        return shrinking(partial(_rolling_attack, model, x, y, radii, pgd, tell and tell_sum))(size)
 
     found, broken = zip(*side_by_side(attack, shares), strict=True)
     return torch.cat(found), torch.cat(broken)
 
 
-def _rolling_attack(model, x, y, radii, size, *, tell, step, iterations, loss, floor):
+def _rolling_attack(model, x, y, radii, pgd, tell, size):
     """Attack up to `size` points at once. One that holds at a radius goes on at the next; one that is done leaves, and
     others take its place, so that the batch stays full until the last points.
-
-    Until a radius first shortens a step, the iterates are those at every larger radius: they are not computed again.
     """
     found, broken = x.clone(), torch.full((len(x), len(radii)), HELD, device=x.device)
     eps = torch.tensor(radii, dtype=x.dtype, device=x.device)
-    allowed = torch.where(eps > 0, iterations, 0)  # radius 0 is the clean prediction
-    columns = torch.arange(len(radii), device=x.device)
-    waiting = torch.arange(len(x), device=x.device)
-    rows, current, free = waiting[:0], x[:0], x[:0]  # under attack; iterate; the last one that no radius has shortened
-    taken, freely, at = rows, rows, rows  # steps to the one and to the other, -1 where none was shortened; radius
-    while len(rows) or len(waiting):
-        if len(waiting) and len(rows) <= size * 3 // 4:
-            new, waiting = waiting[: size - len(rows)], waiting[size - len(rows) :]
-            rows, current, free = torch.cat([rows, new]), torch.cat([current, x[new]]), torch.cat([free, x[new]])
-            taken, at = (torch.cat([t, torch.zeros_like(new)]) for t in (taken, at))
-            freely = torch.cat([freely, torch.full_like(new, -1 if radii[0] else 0)])
-        logits, vjp = pullback(model, current)
-        correct = logits.argmax(1) == y[rows]
-        going = correct & (taken < allowed[at])
+    allowed = torch.where(eps > 0, pgd.iterations, 0)  # radius 0 is the clean prediction
+    columns, waiting = torch.arange(len(radii), device=x.device), torch.arange(len(x), device=x.device)
+    batch = _entering(x, waiting[:0], radii)
+    while len(batch.index) or len(waiting):
+        if len(waiting) and len(batch.index) <= size * 3 // 4:
+            room = size - len(batch.index)
+            batch = _Batch(*map(torch.cat, zip(batch, _entering(x, waiting[:room], radii), strict=True)))
+            waiting = waiting[room:]
+        logits, vjp = pullback(model, batch.iterate)
+        own, origin = y[batch.index], x[batch.index]
+        correct = logits.argmax(1) == own
+        going = correct & (batch.steps < allowed[batch.radius])
         left = int(going.sum())  # a GPU's host waits here, once a step, and below where points leave
-        if left < len(rows):
-            found[rows] = current  # of those that go on, until they leave too
-            lost = ~correct[:, None] & (columns >= at[:, None])
-            broken[rows] = torch.where(lost, taken[:, None], broken[rows])
+        if left < len(going):
+            found[batch.index] = batch.iterate  # of those that go on, until they leave too
+            lost = ~correct[:, None] & (columns >= batch.radius[:, None])
+            broken[batch.index] = torch.where(lost, batch.steps[:, None], broken[batch.index])
         if left:
-            u, scale = loss_direction(logits, y[rows], loss)
-            g = vjp(u[:, None].to(x.dtype)).flatten(1)  # (n, d)
-            moved, shortened = _step(current, x[rows], g, scale, eps[at, None], step, floor)
-            first = going & shortened & (freely < 0)
-            free, freely = torch.where(_column(first, x), current, free), torch.where(first, taken, freely)
-            current = moved
-        taken = taken + 1
-        if left < len(rows):
-            again = correct & ~going & (at < len(radii) - 1) & (freely >= 0)  # else it holds at all larger radii too
-            current, taken = torch.where(_column(again, x), free, current), torch.where(again, freely, taken)
-            freely, at = torch.where(again, -1, freely), at + again
-            stay = (going | again).nonzero()[:, 0]
-            rows, current, free, taken, freely, at = (t[stay] for t in (rows, current, free, taken, freely, at))
+            u, scale = loss_direction(logits, own, pgd.loss)
+            g = vjp(u[:, None].to(x.dtype)).flatten(1)  # (m, d)
+            batch = _moved(batch, origin, going, *_step(batch.iterate, origin, g, scale, eps[batch.radius], pgd))
+        batch = batch._replace(steps=batch.steps + 1)
+        if left < len(going):
+            batch = _at_the_next_radius(batch, correct & ~going, going, len(radii))
             if tell is not None:
-                tell((len(x) - len(waiting) - len(rows)) * len(radii) + int(at.sum()))
+                tell((len(x) - len(waiting) - len(batch.index)) * len(radii) + int(batch.radius.sum()))
     return found, broken
 
 
-def _step(current, origin, g, scale, eps, step, floor):
-    """The next iterates, and which of them the radius eps (n, 1) has shortened."""
+def _entering(x, index, radii):
+    """The batch of the points `index`, before their first step, at the first radius."""
+    none = torch.zeros_like(index)
+    return _Batch(index, x[index], none, none, x[index], torch.full_like(index, -1 if radii[0] else 0))
+
+
+def _moved(batch, origin, going, iterate, shortened):
+    """The batch after a step, its iterates before the first shortened one remembered."""
+    first = going & shortened & (batch.unclipped_steps < 0)
+    unclipped = torch.where(_column(first, origin), batch.iterate, batch.unclipped)
+    steps = torch.where(first, batch.steps, batch.unclipped_steps)
+    return batch._replace(iterate=iterate, unclipped=unclipped, unclipped_steps=steps)
+
+
+def _at_the_next_radius(batch, held, going, radii):
+    """The batch without the points that are done: those that held go on at a larger radius if one can change that."""
+    again = held & (batch.radius < radii - 1) & (batch.unclipped_steps >= 0)  # else they hold at all larger radii too
+    iterate = torch.where(_column(again, batch.iterate), batch.unclipped, batch.iterate)
+    steps = torch.where(again, batch.unclipped_steps, batch.steps)
+    unclipped_steps = torch.where(again, -1, batch.unclipped_steps)
+    batch = batch._replace(iterate=iterate, steps=steps, radius=batch.radius + again, unclipped_steps=unclipped_steps)
+    stay = (going | again).nonzero()[:, 0]
+    return _Batch(*(values[stay] for values in batch))
+
+
+def _step(current, origin, g, scale, eps, pgd):
+    """The next iterates, and which of them the radius eps (m,) has shortened."""
     norm = g.norm(dim=1)
     length = scale * norm.double()  # of the loss's gradient
-    share = torch.where(length >= floor, 1.0, length / floor) if floor else torch.ones_like(length)
-    factor = torch.where(norm > 0, step * share.to(g.dtype) / norm, 0.0)
+    share = torch.where(length >= pgd.floor, 1.0, length / pgd.floor) if pgd.floor else torch.ones_like(length)
+    factor = torch.where(norm > 0, pgd.step * share.to(g.dtype) / norm, 0.0)
     delta = (current - origin).flatten(1) + factor[:, None] * g
-    length = delta.norm(dim=1, keepdim=True)
-    delta = delta * (eps / torch.maximum(length, eps))
-    return (origin + delta.view_as(origin)).clamp(0, 1), (length > eps)[:, 0]
+    length = delta.norm(dim=1)
+    delta = delta * (eps / torch.maximum(length, eps))[:, None]
+    return (origin + delta.view_as(origin)).clamp(0, 1), length > eps
 
 
 def _column(values, x):

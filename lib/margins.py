@@ -7,7 +7,6 @@ prediction is right and -1 where it is wrong. The caller takes the minimum or th
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from itertools import islice, starmap
 
 import torch
@@ -76,19 +75,17 @@ def margins_by_samples(
     top = logits.argmax(1)
     norms_at = cross_lipschitz(model)
     largest = logits.new_zeros(len(counts), *logits.shape)  # L_k of each point
-    so_far = torch.zeros_like(logits)
-    done = 0
     for i, start, block in _drawn(x, seeds, radius, counts[-1]):
         norms = [norms_at(x[i] + delta, top[i].expand(len(delta))) for delta in block.split(batch or BLOCK)]
-        running = torch.maximum(torch.cat(norms).cummax(0).values, so_far[i])  # (block, c)
+        if start == 0:
+            so_far = torch.zeros_like(logits[i])
+        running = torch.maximum(torch.cat(norms).cummax(0).values, so_far)  # (block, c)
+        so_far = running[-1]
         for j, count in enumerate(counts):
             if start < count <= start + BLOCK:
                 largest[j, i] = running[count - start - 1]
-        so_far[i] = running[-1]
-        if start + BLOCK >= counts[-1]:
-            done += 1
-            if progress is not None:
-                progress(done, len(x))
+        if progress is not None and start + BLOCK >= counts[-1]:
+            progress(i + 1, len(x))
     return _sign(top, y) * torch.stack([_distance(logits, top, norms) for norms in largest]).clamp(max=radius)
 
 
@@ -107,26 +104,24 @@ def uniform_ball(
 
 
 def _drawn(x, seeds, radius, count):
-    """Yield (i, start, block) for all points x and all blocks of `count` perturbations, the blocks of a point in order.
+    """Yield (i, start, block) for all points x and, of each, all blocks of `count` perturbations.
 
-    For a GPU, threads draw the next blocks of several points at once, into memory from which they go up without a wait.
+    A block has a seed of its own. For a GPU, threads draw the next ones, into memory from which they go up at once.
     """
-    like, sources = torch.empty(0, dtype=x.dtype), [torch.Generator().manual_seed(seed) for seed in seeds]
-    lanes = torch.get_num_threads() if x.is_cuda else 1  # points at once
+    like = torch.empty(0, dtype=x.dtype)
 
     def draw(i, start):
-        block = uniform_ball(BLOCK, x.shape[1:], radius, sources[i], like=like)[: count - start]
+        source = torch.Generator().manual_seed(seeds[i] + start)
+        block = uniform_ball(BLOCK, x.shape[1:], radius, source, like=like)[: count - start]
         return i, start, block.pin_memory() if x.is_cuda else block.to(x.device)
 
-    firsts, starts = range(0, len(x), lanes), range(0, count, BLOCK)
-    order = [(i, start) for first in firsts for start in starts for i in range(len(x))[first : first + lanes]]
+    order = ((i, start) for i in range(len(x)) for start in range(0, count, BLOCK))
     if not x.is_cuda:
         yield from starmap(draw, order)
         return
-    with ExitStack() as stack:
-        threads = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(lanes)]
-        futures = (threads[i % lanes].submit(draw, i, start) for i, start in order)
-        waiting = deque(islice(futures, 2 * lanes))
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        futures = (pool.submit(draw, *place) for place in order)
+        waiting = deque(islice(futures, 2 * torch.get_num_threads()))
         while waiting:
             i, start, block = waiting.popleft().result()
             yield i, start, block.to(x.device, non_blocking=True)

@@ -9,7 +9,3 @@ def __getattr__(name):  # not at the head: reading arrays needs no download, and
 
         return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
