@@ -17,7 +17,7 @@ def warn_of_slips(model: Model, x: torch.Tensor) -> None:
     if not len(x):
         return
     x = x[:POINTS]
-    if model.training and not is_fast(model):
+    if getattr(model, "training", False) and not is_fast(model):
         _warn("the model is in training mode, where dropout and batch norm act: call model.eval()")
     if x.min() < 0 or x.max() > 1:
         _warn(f"inputs range from {x.min():.3g} to {x.max():.3g}, not in [0, 1]: distances are in these units")

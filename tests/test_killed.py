@@ -173,7 +173,7 @@ def test_a_training_that_was_killed_or_lost_its_snakemake_goes_on(project, undis
     assert_same(project, undisturbed[0])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(10))
 def test_killed_twice_at_any_moment_it_ends_the_same(project, undisturbed, seed):
     rng = random.Random(seed)

