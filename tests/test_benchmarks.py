@@ -106,6 +106,7 @@ def test_hours_are_the_configured_work_over_the_rates():
     assert not hours
 
 
+@pytest.mark.slow
 def test_the_whole_run_without_peers(tmp_path):
     command = [sys.executable, "-c", WITHOUT_PEERS, "--seconds", "0.001", "--threads", "1", "--device", "cpu"]
     subprocess.run([*command, "--output", tmp_path], cwd=ROOT, check=True, capture_output=True, text=True)

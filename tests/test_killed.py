@@ -147,6 +147,7 @@ def assert_same(folder, expected):
             assert pair[0].read_bytes() == pair[1].read_bytes(), path
 
 
+@pytest.mark.slow
 def test_killed_in_a_training_and_interrupted_after_it(project, undisturbed):
     call = start(project)
     assert wait_until((project / "results" / RUN / "unfinished.safetensors").exists, call)
