@@ -29,7 +29,7 @@ def full_run(config, training, gradients, steps):
             rows.append(_hours(f"training, {name}", seconds * len(config["seeds"]), note))
             if key not in gradients:
                 continue
-            points, samples = sizes.train + sizes.test, sizes.samples
+            points, samples = sizes.train + sizes.test, sizes.drawn or sizes.samples
             checkpoints = len(setting(config, "checkpoints", dataset, model))
             work = runs * checkpoints * points * samples * 9
             note = f"{runs} runs x {checkpoints} checkpoints x {points:,} points x {samples:,} samples x 9 classes"

@@ -17,7 +17,7 @@ with the largest minimum margin that there is; `model` is any torch module that 
 
 load, build, train                       data, the paper's LR, MLP and CNN, training by Std, LCR or AMR
 linear_margins, sampled_margins          signed margins: exact of linear classifiers, estimated of any other
-margins_by_samples                       the same after each of several numbers of samples
+margins_with_errors, margins_by_samples   the same with standard errors; after each of several numbers of samples
 cross_lipschitz_norms                    norms of the gradients of logit differences, for all classes at once
 hard_margin_svm                          the linear classifier of largest minimum margin
 pgd_l2, breaking_steps, robust_accuracy  L2 PGD: its points, the step that broke each, the share that withstands it
@@ -29,7 +29,8 @@ __version__ = "0.1.0"
 
 _HOME = {  # the module of each public name, imported when the name is first asked for, and torch with it
     "load": "data", "build": "models", "train": "training", "linear_margins": "margins", "sampled_margins": "margins",
-    "margins_by_samples": "margins", "cross_lipschitz_norms": "gradients", "hard_margin_svm": "svm",
+    "margins_by_samples": "margins", "margins_with_errors": "margins", "cross_lipschitz_norms": "gradients",
+    "hard_margin_svm": "svm",
     "pgd_l2": "attacks", "breaking_steps": "attacks", "robust_accuracy": "attacks", "gradient_lengths": "attacks",
     "attack_distances": "minimum_norm", "withstands": "strong_attack",
 }  # fmt: skip

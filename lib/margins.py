@@ -12,6 +12,7 @@ from itertools import islice, starmap
 import torch
 
 from .checks import warn_of_slips
+from .extremes import LEAST, expected_maximum
 from .gradients import Model, Progress, cross_lipschitz
 
 BLOCK = 1024  # perturbations are drawn in blocks of this many, whatever the batch size
@@ -28,13 +29,13 @@ def linear_margins(weight: torch.Tensor, bias: torch.Tensor, x: torch.Tensor, y:
     logits = x.flatten(1).double() @ weight.T + bias  # (n, c)
     top = logits.argmax(1)
     norms = torch.cdist(weight, weight, compute_mode="donot_use_mm_for_euclid_dist")[top]  # (n, c)
-    return _sign(top, y) * _distance(logits, top, norms)
+    return _sign(top, y) * _distance(logits, top, norms).values
 
 
 def sampled_margins(
     model: Model, x: torch.Tensor, y: torch.Tensor, *, radius: float = 5.0, samples: int = 51200,
-    generator: torch.Generator | None = None, seeds: Sequence[int] | None = None, batch: int | None = None,
-    progress: Progress | None = None,
+    drawn: int | None = None, generator: torch.Generator | None = None, seeds: Sequence[int] | None = None,
+    batch: int | None = None, progress: Progress | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """Estimate the signed margins (n,) of any classifier by sampled local Lipschitz constants, eq. (3).
 
@@ -42,11 +43,12 @@ def sampled_margins(
     over `samples` points drawn uniformly from the L2 ball B(x, radius); the result is capped at +-radius.
     Sampling makes L_k too small, so this estimates a lower bound of the distance and does not certify it.
 
-    generator: torch.Generator on the CPU; each point draws its own perturbations from a seed taken from it, on the
-    CPU, so that the samples depend neither on the device nor on `batch`, the number of perturbed points handled at
-    once. seeds: these seeds (n,) instead, whole numbers below 2^62; a point's samples then do not depend on the other
-    points either. progress: called after each point with (done, n). Raises ValueError where radius, samples or shapes
-    make no sense.
+    drawn: draw only so many and take the largest norm that is expected among `samples` (extremes.expected_maximum);
+    None draws all. generator: torch.Generator on the CPU; each point draws its own perturbations from a seed taken from
+    it, on the CPU, so that the samples depend neither on the device nor on `batch`, the number of perturbed points
+    handled at once. seeds: these seeds (n,) instead, whole numbers below 2^62; a point's samples then do not depend on
+    the other points either. progress: called after each point with (done, n). Raises ValueError where radius, samples,
+    drawn or shapes make no sense.
 
     >>> import minavg, torch
     >>> x, y = torch.tensor([[0.9, 0.4], [0.2, 0.5]]), torch.tensor([0, 0])
@@ -54,19 +56,35 @@ def sampled_margins(
     tensor([ 0.3536, -0.2121])
     """
     options = {"radius": radius, "generator": generator, "seeds": seeds, "batch": batch, "progress": progress}
-    return margins_by_samples(model, x, y, counts=[samples], **options)[0]
+    return margins_with_errors(model, x, y, samples=samples, drawn=drawn, **options)[0]
+
+
+def margins_with_errors(
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, radius: float = 5.0, samples: int = 51200,
+    drawn: int | None = None, generator: torch.Generator | None = None, seeds: Sequence[int] | None = None,
+    batch: int | None = None, progress: Progress | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Return the margins (n,) of `sampled_margins` and their standard errors (n,), in the units of x.
+
+    The error is that of telling the largest of `samples` norms from those drawn: 0 where all are, and at the cap.
+    """
+    counts = [samples if drawn is None else min(drawn, samples)]
+    options = {"radius": radius, "generator": generator, "seeds": seeds, "batch": batch, "progress": progress}
+    _, foretold, errors = margins_by_samples(model, x, y, counts=counts, samples=samples, **options)
+    return foretold[0], errors[0]
 
 
 def margins_by_samples(
-    model: Model, x: torch.Tensor, y: torch.Tensor, *, counts: Sequence[int], radius: float = 5.0,
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, counts: Sequence[int], samples: int, radius: float = 5.0,
     generator: torch.Generator | None = None, seeds: Sequence[int] | None = None, batch: int | None = None,
     progress: Progress | None = None,
-) -> torch.Tensor:  # fmt: skip
-    """Estimate the margins after each of the ascending `counts` of samples -> (len(counts), n).
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Return margins (len(counts), n) from the largest norm of each of the ascending `counts` of nested draws, those
+    foretold from these draws for `samples`, and the errors of the latter.
 
-    Nested samples: the last row is `sampled_margins` with counts[-1] of them. Other arguments as there.
+    Foretold is NaN from fewer than extremes.LEAST draws, unless they are all. Other arguments as for sampled_margins.
     """
-    _check(x, y, radius, counts)
+    _check(x, y, radius, counts, samples)
     warn_of_slips(model, x)
     if seeds is None:
         seeds = torch.randint(2**62, (len(x),), generator=generator).tolist()
@@ -74,19 +92,34 @@ def margins_by_samples(
         logits = model(x)  # (n, c)
     top = logits.argmax(1)
     norms_at = cross_lipschitz(model)
-    largest = logits.new_zeros(len(counts), *logits.shape)  # L_k of each point
+    largest, expected, errors = logits.new_full((3, len(counts), *logits.shape), torch.nan)  # of L_k of each point
     for i, start, block in _drawn(x, seeds, radius, counts[-1]):
-        norms = [norms_at(x[i] + delta, top[i].expand(len(delta))) for delta in block.split(batch or BLOCK)]
+        parts = [norms_at(x[i] + delta, top[i].expand(len(delta))) for delta in block.split(batch or BLOCK)]
+        norms = torch.cat(parts)  # (block, c)
         if start == 0:
-            so_far = torch.zeros_like(logits[i])
-        running = torch.maximum(torch.cat(norms).cummax(0).values, so_far)  # (block, c)
+            so_far, kept = torch.zeros_like(logits[i]), []
+        running = torch.maximum(norms.cummax(0).values, so_far)
         so_far = running[-1]
+        kept += [norms] if counts[0] < samples else []
         for j, count in enumerate(counts):
             if start < count <= start + BLOCK:
                 largest[j, i] = running[count - start - 1]
+                expected[j, i], errors[j, i] = _told(largest[j, i], kept, count, samples)
         if progress is not None and start + BLOCK >= counts[-1]:
             progress(i + 1, len(x))
-    return _sign(top, y) * torch.stack([_distance(logits, top, norms) for norms in largest]).clamp(max=radius)
+    drawn, foretold = (_distance(logits, top, norms) for norms in (largest, expected))  # (len(counts), n) and k
+    relative = (errors / expected).gather(2, foretold.indices[..., None])[..., 0]  # of the class that decides
+    error = torch.where(foretold.values >= radius, 0.0, foretold.values * relative)
+    return *(_sign(top, y) * found.values.clamp(max=radius) for found in (drawn, foretold)), error
+
+
+def _told(largest, kept, count, samples):
+    """The norms (c,) expected to be the largest among `samples`, and their errors, from the first `count` draws."""
+    if count == samples:
+        return largest, torch.zeros_like(largest)
+    if count < LEAST:
+        return (torch.full_like(largest, torch.nan),) * 2
+    return expected_maximum(torch.cat(kept)[:count], samples)
 
 
 def uniform_ball(
@@ -129,20 +162,23 @@ def _drawn(x, seeds, radius, count):
 
 
 def _distance(logits, top, norms):
-    """min_{k != top} (f_top - f_k) / norm_k, infinite where no other class can be reached."""
+    """min_{k != top} (f_top - f_k) / norm_k as (values, indices k) (..., n); infinite where no class can be reached."""
     gaps = logits.gather(1, top[:, None]) - logits  # (n, c), >= 0
-    ratio = torch.where(norms > 0, gaps / norms, torch.inf)
-    return ratio.scatter(1, top[:, None], torch.inf).amin(1)
+    ratio = torch.where(norms == 0, torch.inf, gaps / norms)  # (..., n, c)
+    own = torch.zeros_like(gaps, dtype=torch.bool).scatter(1, top[:, None], True)
+    return ratio.masked_fill(own, torch.inf).min(-1)
 
 
 def _sign(top, y):
     return torch.where(top == y, 1.0, -1.0)
 
 
-def _check(x, y, radius, counts):
+def _check(x, y, radius, counts, samples):
     if not radius > 0:
         raise ValueError(f"radius is {radius}: it must be a positive L2 distance")
     if not len(counts) or counts[0] < 1 or list(counts) != sorted(set(counts)):
         raise ValueError(f"numbers of samples are {list(counts)}: give one or more in ascending order, the least 1")
+    if counts[-1] > samples or (LEAST > counts[-1] != samples):
+        raise ValueError(f"{counts[-1]} of {samples} samples are drawn: draw at least {LEAST} of them, or all")
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} points and y {len(y)} labels: give one label a point")

@@ -33,15 +33,16 @@ PANELS = [(dataset, model) for dataset in DATASETS for model in NETWORKS]
 
 COLUMNS = {
     "curves": [*RUN, "epoch", "train_loss", "train_error", "test_error"],
-    "margins": [*RUN, "epoch", "split", "index", "label", "prediction", "margin"],  # a line a point
+    "margins": [*RUN, "epoch", "split", "index", "label", "prediction", "margin", "margin_error"],  # a line a point
     "margin_summary": [*RUN, "epoch", "split", "points", "minimum", "average", "distance"],  # distance: without signs
     "attacks": [*RUN, "index", "label", "eps", "broken_at", "held"],  # broken_at: the step that broke it, -1: none
     "brackets": [*RUN, "epoch", "split", "index", "margin", "distance"],  # no signs; inf: no attack crossed
     "strong": [*RUN, "index", "label", "gradient", "eps", "held"],  # gradient: the first one's length
     "masking": [*RUN, "factor", "floor", "eps", "points", "robust"],
-    "convergence": [*RUN, "samples", "index", "label", "margin"],
+    "convergence": [*RUN, "samples", "index", "label", "margin", "foretold", "foretold_error"],
     "svm": ["split", "index", "label", "prediction", "margin"],
 }
+MAY_BE_EMPTY = ["foretold", "foretold_error"]  # where too few samples were drawn
 TABLES = [name for name in COLUMNS if name != "svm"]  # gathered from many runs
 OF_NETWORKS = ["attacks", "brackets", "strong", "masking", "convergence"]  # which have no lines of linear models
 OF_STD = ["masking", "convergence"]  # which have lines of standard training only

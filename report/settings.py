@@ -11,17 +11,20 @@ from .results import LINEAR, MODELS, NETWORKS, OFFICIAL
 # Keys that may differ by network, and the models that need a value.
 BY_NETWORK = dict.fromkeys(["threads", "training.epochs", "training.batch_size", "checkpoints"], tuple(MODELS))
 BY_NETWORK |= dict.fromkeys(["points.train", "points.test", "margins.followed"], tuple(MODELS))
-BY_NETWORK |= dict.fromkeys(["margins.samples", "attack.points", "attack.iterations", "bracket.steps"], NETWORKS)
+BY_NETWORK |= dict.fromkeys(
+    ["margins.samples", "margins.drawn", "attack.points", "attack.iterations", "bracket.steps"], NETWORKS
+)
 BY_NETWORK |= dict.fromkeys(["strong.iterations", "masking.points", "convergence.points"], NETWORKS)
 
 
 class Network(NamedTuple):
-    """How large the run of a network is. None: all points or images; for a linear model, no sampling and no attack."""
+    """How large the run of a network is. None: all points, images or samples drawn; of a linear model, none at all."""
 
     epochs: int
     train: int | None
     test: int | None
     samples: int | None = None
+    drawn: int | None = None
     images: int | None = None
     steps: int | None = None
     strong_steps: int | None = None
@@ -32,16 +35,17 @@ WORDS = {
     "train": "training points",
     "test": "test points",
     "samples": "samples",
+    "drawn": "samples extrapolated from",
     "images": "attacked images",
     "steps": "PGD steps",
     "strong_steps": "steps of the strong PGDs",
 }
 DECISIVE = {  # what the lines of a tidy table depend on
     "curves": ["epochs"],
-    "margins": ["epochs", "train", "test", "samples"],
-    "margin_summary": ["epochs", "train", "test", "samples"],
-    "brackets": ["epochs", "train", "test", "samples"],
-    "convergence": ["epochs", "samples"],
+    "margins": ["epochs", "train", "test", "samples", "drawn"],
+    "margin_summary": ["epochs", "train", "test", "samples", "drawn"],
+    "brackets": ["epochs", "train", "test", "samples", "drawn"],
+    "convergence": ["epochs", "samples", "drawn"],
     "attacks": ["epochs", "images", "steps"],
     "strong": ["epochs", "images", "strong_steps"],
     "masking": ["epochs", "steps"],
@@ -81,7 +85,9 @@ def network(config, dataset, model):
     if model in LINEAR:
         return Network(of("training.epochs"), *points)
     attacked = of("attack.points"), of("attack.iterations"), of("strong.iterations")
-    return Network(of("training.epochs"), *points, of("margins.samples"), *attacked)
+    samples, drawn = of("margins.samples"), of("margins.drawn")
+    extrapolated = drawn is not None and drawn < samples
+    return Network(of("training.epochs"), *points, samples, drawn if extrapolated else None, *attacked)
 
 
 def configured(config):
@@ -99,7 +105,7 @@ def paper(model):
     """Return the paper's Network (appendix A): the same on every data set."""
     if model in LINEAR:
         return Network(epochs=1000, train=500, test=500)
-    return Network(200, 500, 500, samples=51200, images=10000, steps=1000, strong_steps=1000)
+    return Network(200, 500, 500, samples=51200, drawn=51200, images=10000, steps=1000, strong_steps=1000)
 
 
 def scale(of_networks, tables):

@@ -13,12 +13,13 @@ from .text import title
 
 LETTERS = "abcdefghijkl"
 DOTS = "Dots: the points of {seeds} together."
+FORETOLD = {"marker": None, "linestyle": (0, (1, 1)), "linewidth": 1.0}
 EDGE = {"color": plots.NOTE_COLOUR, "linestyle": "--", "linewidth": 0.7}
 
 
 @plots.style()
 def figureS1(convergence, context):
-    """Draw the average margin against the number of samples behind it, and what each doubling takes away."""
+    """Draw the average margin from more and more samples, drawn and foretold, and what each doubling takes away."""
     figure = plots.new_figure(height=4.0)
     shown = list(dict.fromkeys(dataset for dataset, _ in _held(convergence)))
     axes = figure.subplots(2, len(shown), sharex="col", squeeze=False)
@@ -38,7 +39,8 @@ def figureS1(convergence, context):
     axes[0, 0].set_ylabel("average margin ($L_2$,\npixels in [0, 1])")
     axes[1, 0].set_ylabel("decrease of the |margin|\nby doubling (%)")
     figure.align_ylabels(axes[:, 0])
-    plots.legend(figure, *plots.entries(MODELS, plots.MODEL_LINES, convergence["model"]))
+    told = ("foretold for all samples", {"color": plots.NOTE_COLOUR, **FORETOLD})
+    plots.legend(figure, *plots.entries(MODELS, plots.MODEL_LINES, convergence["model"]), told)
     plots.footnote(figure, context, shown, convergence)
     return figure
 
@@ -161,8 +163,12 @@ def _nested(factors):
 
 
 def _averages(ax, runs, **look):
-    by_seed = runs.groupby(["seed", "samples"], as_index=False)["margin"].mean()
+    """Draw the average margin of so many samples, and what these foretell for all of them."""
+    by_seed = runs.groupby(["seed", "samples"], as_index=False)[["margin", "foretold"]].mean()
     plots.line(ax, by_seed, "margin", over="samples", **look)
+    told = by_seed.dropna(subset=["foretold"])
+    if len(told) > 1:
+        plots.line(ax, told, "foretold", over="samples", **look | FORETOLD | {"label": f"{look['label']} foretold"})
 
 
 def _doublings(ax, runs, **look):

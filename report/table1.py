@@ -13,7 +13,7 @@ from .results import DATASETS, METHODS, MODELS, NETWORK, NETWORKS, at_the_end
 from .settings import paper
 from .text import LATEX, NOT_RUN, number, remarks, title
 
-SETTINGS = ["epochs", "samples", "images", "steps"]
+SETTINGS = ["epochs", "samples", "drawn", "images", "steps"]
 COLUMN_NAMES = {
     "clean": "Clean",
     "average_margin": "Avg margin",
@@ -66,11 +66,8 @@ def _with_settings(table, context, strong):
     run = table.groupby(NETWORK)["value"].transform("count") > 0
     images = table["points"].where(table["column"] == "clean").groupby([table[key] for key in NETWORK])
     rows = list(zip(table["dataset"], table["model"], strict=True))
-    for name, field in {
-        "epochs": "epochs",
-        "samples": "samples",
-        "steps": "strong_steps" if strong else "steps",
-    }.items():
+    fields = {"epochs": "epochs", "samples": "samples", "drawn": "drawn"}
+    for name, field in (fields | {"steps": "strong_steps" if strong else "steps"}).items():
         values = [getattr(context.networks.get(row), field, None) for row in rows]
         table[name] = pd.array(values, dtype="Int64")
     table["images"] = images.transform("max").astype("Int64")
@@ -82,9 +79,11 @@ def marks(table):
     """Return {(data set, model): (letter, settings in words)} of the networks below the paper's settings."""
     found, letters = {}, {}
     for (dataset, model), rows in table.dropna(subset=["epochs"]).groupby(["dataset", "model"], sort=False):
-        ours, theirs = rows[SETTINGS].max(), paper(model)
+        ours, theirs = rows[SETTINGS].max().fillna({"drawn": rows["samples"].max()}), paper(model)
         if any(ours[name] < getattr(theirs, name) for name in SETTINGS):
-            text = "epochs {:,}, samples a margin {:,}, images {:,}, PGD steps {:,}".format(*ours)
+            told = f" extrapolated from {ours['drawn']:,}" if ours["drawn"] < ours["samples"] else ""
+            text = f"epochs {ours['epochs']:,}, samples a margin {ours['samples']:,}{told}, images {ours['images']:,}"
+            text += f", PGD steps {ours['steps']:,}"
             found[dataset, model] = letters.setdefault(text, chr(ord("a") + len(letters))), text
     return found
 

@@ -50,6 +50,7 @@ rule margins:
     params:
         radius=config["margins"]["radius"],
         samples=for_network("margins.samples"),
+        drawn=for_network("margins.drawn"),
         margins_seed=config["margins"]["seed"],
         device=config["device"],
     message:
@@ -113,6 +114,7 @@ rule convergence:
         subset=for_network("convergence.points"),
         radius=config["margins"]["radius"],
         samples=for_network("margins.samples"),
+        drawn=for_network("margins.drawn"),
         margins_seed=config["margins"]["seed"],
         device=config["device"],
     message:

@@ -58,6 +58,7 @@ CASES = [  # key, value, what the line says behind the key
     ("attack.loss", "hinge", "is 'hinge'; choose one of cross_entropy, margin."),
     ("training.epochs.mlp", 0, "is 0; write at least 1."),
     ("margins.samples", 0, "is 0; write at least 1."),
+    ("margins.drawn", {"mlp": 19, "cnn": None}, ".mlp is 19; write at least 20."),
     ("bracket.steps", 0, "is 0; write at least 1."),
     ("points.test", 0, "is 0; write at least 1."),
     ("convergence.points", 0, "is 0; write at least 1."),

@@ -12,33 +12,35 @@ from workflow_scripts.common.point_tables import point_table
 from workflow_scripts.common.runner import call
 
 
-def main(checkpoints, points, table, run, *, epoch, subset, radius, samples, margins_seed, device):
-    """Write one line a number of samples and point: samples, index, label, margin.
+def main(checkpoints, points, table, run, *, epoch, subset, radius, samples, drawn, margins_seed, device):
+    """Write one line a number of samples and point: samples, index, label, margin, foretold, foretold_error.
 
-    The numbers are those of the estimate, halved again and again; the samples are nested.
+    The numbers are those that are drawn, halved again and again; the samples are nested. foretold: the margin of all
+    `samples` as so many foretell it, with its standard error; empty where these are too few
     """
     device = pick_device(device)
     model = load_model(checkpoints, run.dataset, run.model, epoch, device=device)
     x, y, index = load_points(points, run.dataset, "test", device=device)
     x, y, index = x[:subset], y[:subset], index[:subset]  # in the order drawn
-    counts = halved(samples)
+    counts = halved(drawn or samples)
     bar = progress_bar(len(x), f"convergence {run}", "point")
-    found = margins_by_samples(
+    margins, foretold, errors = margins_by_samples(
         model,
         x,
         y,
         counts=counts,
+        samples=samples,
         radius=radius,
         seeds=point_seeds(index, seed=margins_seed, split="test"),
         progress=bar.update_to,
-    )  # (len(counts), points)
+    )  # (len(counts), points) each
     bar.close()
     parts = []
-    for n, margins in zip(counts, found, strict=True):
-        part = point_table(index=index, label=y, margin=margins)
+    for n, *of_count in zip(counts, margins, foretold, errors, strict=True):
+        part = point_table(index=index, label=y, margin=of_count[0], foretold=of_count[1], foretold_error=of_count[2])
         part.insert(0, "samples", n)
         parts.append(part)
-        print(f"{n} samples: average {margins.mean():.4f}")
+        print(f"{n} samples: average {part.margin.mean():.4f}, of {samples} foretold {part.foretold.mean():.4f}")
     write_table(pd.concat(parts), table)
 
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from lib.margins import sampled_margins
+from lib.margins import margins_with_errors
 from workflow_scripts.common.checkpoints import load_model, load_points
 from workflow_scripts.common.device import pick_device
 from workflow_scripts.common.evaluated import point_seeds
@@ -12,8 +12,11 @@ from workflow_scripts.common.point_tables import margin_table
 from workflow_scripts.common.runner import call
 
 
-def main(checkpoints, points, table, run, epoch, *, radius, samples, margins_seed, device):
-    """Write one line a point: split, index, label, prediction, margin."""
+def main(checkpoints, points, table, run, epoch, *, radius, samples, drawn, margins_seed, device):
+    """Write one line a point: split, index, label, prediction, margin, margin_error.
+
+    drawn: of the `samples`, from which the margin is then extrapolated with a standard error; None: all
+    """
     device = pick_device(device)
     model = load_model(checkpoints, run.dataset, run.model, epoch, device=device)
     tables = []
@@ -21,9 +24,13 @@ def main(checkpoints, points, table, run, epoch, *, radius, samples, margins_see
         x, y, index = load_points(points, run.dataset, split, device=device)
         bar = progress_bar(len(x), f"margins {run} epoch {epoch} {split}", "point")
         seeds = point_seeds(index, seed=margins_seed, split=split)
-        margins = sampled_margins(model, x, y, radius=radius, samples=samples, seeds=seeds, progress=bar.update_to)
+        margins, errors = margins_with_errors(
+            model, x, y, radius=radius, samples=samples, drawn=drawn, seeds=seeds, progress=bar.update_to
+        )
         bar.close()
-        tables.append(margin_table(split, index, y, model(x).argmax(1), margins))
+        tables.append(
+            margin_table(split, index, y, model(x).argmax(1), margins).assign(margin_error=errors.cpu().numpy())
+        )
     write_table(pd.concat(tables), table)
 
 

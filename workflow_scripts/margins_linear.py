@@ -22,7 +22,7 @@ def main(checkpoints, points, table, summary, dataset, *, epochs):
             lines.append({"epoch": epoch, "split": split, **summarised(found.numpy())})
             if epoch in epochs:
                 prediction = (x @ head.weight.double().T + head.bias).argmax(1)
-                tables.append(margin_table(split, index, y, prediction, found).assign(epoch=epoch))
+                tables.append(margin_table(split, index, y, prediction, found).assign(margin_error=0.0, epoch=epoch))
     write_table(pd.concat(tables), table)
     write_table(pd.DataFrame(lines), summary)
 

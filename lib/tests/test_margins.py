@@ -3,7 +3,7 @@ import torch
 from scipy.stats import kstest
 from torch import nn
 
-from lib.margins import linear_margins, margins_by_samples, sampled_margins, uniform_ball
+from lib.margins import linear_margins, margins_by_samples, margins_with_errors, sampled_margins, uniform_ball
 from lib.models import build
 
 
@@ -133,7 +133,8 @@ def test_margins_by_samples_are_those_of_separate_runs(batch):
     model = build("mnist", "mlp").requires_grad_(False)
     x, y = torch.rand((3, 1, 28, 28), generator=torch.Generator().manual_seed(1)), torch.tensor([0, 1, 2])
     counts = [1, 7, 1024, 1025, 1500]
-    found = margins_by_samples(model, x, y, counts=counts, generator=torch.Generator().manual_seed(5), batch=batch)
+    options = {"samples": counts[-1], "generator": torch.Generator().manual_seed(5), "batch": batch}
+    found, *_ = margins_by_samples(model, x, y, counts=counts, **options)
     assert found.shape == (5, 3) and (found.abs().diff(dim=0) <= 0).all()
     for row, count in zip(found, counts, strict=True):
         alone = sampled_margins(model, x, y, samples=count, generator=torch.Generator().manual_seed(5), batch=batch)
@@ -144,7 +145,9 @@ def test_margins_by_samples_are_those_of_separate_runs(batch):
 @pytest.mark.parametrize("counts", [[], [0, 1], [4, 2], [2, 2]])
 def test_counts_must_ascend(counts):
     with pytest.raises(ValueError, match="ascending"):
-        margins_by_samples(build("mnist", "lr"), torch.rand(2, 1, 28, 28), torch.tensor([0, 1]), counts=counts)
+        margins_by_samples(
+            build("mnist", "lr"), torch.rand(2, 1, 28, 28), torch.tensor([0, 1]), counts=counts, samples=9
+        )
 
 
 @pytest.mark.parametrize("d", [1, 3, 784])
@@ -162,3 +165,45 @@ def test_bad_arguments(change, match):
         sampled_margins(build("mnist", "lr"), torch.rand(2, 1, 28, 28), torch.tensor([0, 1]), **change)
     with pytest.raises(ValueError, match="2 points and y 3 labels"):
         sampled_margins(build("mnist", "lr"), torch.rand(2, 1, 28, 28), torch.tensor([0, 1, 2]))
+
+
+def test_few_draws_foretell_the_margin_of_many_with_an_error_that_tells_how_well():
+    model = build("mnist", "mlp").requires_grad_(False)
+    x = torch.rand((12, 1, 28, 28), generator=torch.Generator().manual_seed(1))
+    y, seeds = model(x).argmax(1), list(range(12))
+    whole = sampled_margins(model, x, y, samples=8192, seeds=seeds)
+    few = sampled_margins(model, x, y, samples=512, seeds=seeds)
+    foretold, errors = margins_with_errors(model, x, y, samples=8192, drawn=512, seeds=seeds)
+    assert (foretold <= few).all() and (errors > 0).all()  # never above what the draws alone say
+    assert (foretold / whole - 1).mean().abs() < 0.7 * (few / whole - 1).mean()
+    assert ((foretold - whole).abs() < 4 * errors + 0.01 * whole).all()
+    assert torch.equal(foretold, sampled_margins(model, x, y, samples=8192, drawn=512, seeds=seeds))
+
+
+def test_all_drawn_have_no_error_and_linear_models_neither():
+    x, y, seeds = torch.rand((3, 1, 28, 28)), torch.tensor([0, 1, 2]), [5, 6, 7]
+    model = build("mnist", "mlp").requires_grad_(False)
+    margins, errors = margins_with_errors(model, x, y, samples=64, drawn=64, seeds=seeds)
+    assert torch.equal(margins, sampled_margins(model, x, y, samples=64, seeds=seeds)) and not errors.any()
+    linear = build("mnist", "lr").requires_grad_(False)
+    margins, errors = margins_with_errors(linear, x, y, samples=51200, drawn=32, seeds=seeds)
+    exact = linear_margins(linear.head.weight, linear.head.bias, x, y)
+    torch.testing.assert_close(margins.double(), exact, rtol=1e-5, atol=1e-7)
+    assert errors.max() < 1e-5
+    capped = margins_with_errors(linear, x, y, radius=1e-4, samples=51200, drawn=32, seeds=seeds)
+    assert (capped[0].abs() == torch.tensor(1e-4)).all() and not capped[1].any()
+
+
+def test_what_is_foretold_from_each_count_is_what_it_alone_foretells():
+    model = build("mnist", "mlp").requires_grad_(False)
+    x, y, seeds = torch.rand((2, 1, 28, 28)), torch.tensor([0, 1]), [3, 4]
+    drawn, foretold, errors = margins_by_samples(model, x, y, counts=[8, 40, 1500], samples=4096, seeds=seeds)
+    assert foretold[0].isnan().all() and errors[0].isnan().all() and not drawn.isnan().any()
+    for j, count in ((1, 40), (2, 1500)):
+        alone = margins_with_errors(model, x, y, samples=4096, drawn=count, seeds=seeds)
+        assert torch.equal(foretold[j], alone[0]) and torch.equal(errors[j], alone[1])
+
+
+def test_too_few_draws_are_refused():
+    with pytest.raises(ValueError, match="8 of 4096 samples are drawn: draw at least 20 of them, or all"):
+        sampled_margins(build("mnist", "lr"), torch.rand(1, 1, 28, 28), torch.tensor([0]), samples=4096, drawn=8)

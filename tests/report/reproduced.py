@@ -37,7 +37,7 @@ def small(tables):
     return SETTINGS | {
         "training": {"epochs": {"lr": 100, "mlp": 16, "cnn": 16}},
         "points": {"train": points, "test": points, "seed": 0, "whole": []},
-        "margins": {"samples": 32, "seed": 0},
+        "margins": {"samples": 32, "drawn": None, "seed": 0},
         "attack": SETTINGS["attack"] | {"points": 40, "iterations": 50, "step": 0.05},
         "strong": {"iterations": 50},
     }
@@ -55,5 +55,8 @@ def convergence(margins):
     """Estimates that fall by less and less with each doubling of the samples."""
     last = margins[(margins["model"] != "lr") & (margins["method"] == "std") & (margins["split"] == "test")]
     last = last[last["epoch"] == last.groupby(RUN)["epoch"].transform("max")]
-    tables = [last.assign(samples=n, margin=last["margin"] * (1 + 2 / n)) for n in (64, 128, 256, 512)]
-    return pd.concat(tables, ignore_index=True)[[*RUN, "index", "samples", "margin"]]
+    tables = [
+        last.assign(samples=n, margin=last["margin"] * (1 + 2 / n), foretold=last["margin"])
+        for n in (64, 128, 256, 512)
+    ]
+    return pd.concat(tables, ignore_index=True)[[*RUN, "index", "samples", "margin", "foretold"]]

@@ -191,17 +191,21 @@ def test_the_script_writes_four_files(tidy, tmp_path):
         provenance.append(tmp_path / f"{dataset}.json")
         provenance[-1].write_text(json.dumps(tidy["context"].datasets[dataset]))
     outputs = {kind: tmp_path / f"table1.{kind}" for kind in ("tex", "csv", "md", "html")}
-    networks = [["mnist", "mlp", 16, 20, 20, 32, 40, 50, 60]]
+    networks = [["mnist", "mlp", 16, 20, 20, 32, None, 40, 50, 60]]
     script.main(attacks, summary, provenance, **outputs, kind="attacks", networks=networks, floor=None)
     written = pd.read_csv(outputs["csv"], dtype={"column": str})
-    context = tidy["context"]._replace(networks={("mnist", "mlp"): Network(16, 20, 20, 32, 40, 50, 60)})
+    context = tidy["context"]._replace(networks={("mnist", "mlp"): Network(16, 20, 20, 32, None, 40, 50, 60)})
     pd.testing.assert_frame_equal(written, make(tidy, context=context), check_dtype=False)
     assert all(path.read_text(encoding="utf-8").endswith("\n") for path in outputs.values())
 
 
 def test_networks_below_the_papers_settings_are_marked_and_share_a_mark_where_these_are_the_same(tidy):
-    small, whole = Network(16, 20, 20, 32, 40, 50, 60), Network(200, 500, 500, 51200, 10000, 1000, 1000)
-    of = {("mnist", "mlp"): small, ("mnist", "cnn"): small._replace(epochs=8), ("cifar10", "mlp"): small}
+    small, whole = Network(16, 20, 20, 32, None, 40, 50, 60), Network(200, 500, 500, 51200, None, 10000, 1000, 1000)
+    of = {
+        ("mnist", "mlp"): small,
+        ("mnist", "cnn"): small._replace(epochs=8, samples=51200, drawn=1024),
+        ("cifar10", "mlp"): small,
+    }
     context = tidy["context"]._replace(networks=of | {("cifar10", "cnn"): whole})
     table = make(tidy, context=context)
     assert [(d, m, mark[0]) for (d, m), mark in tables.marks(table).items()][:3] == [
@@ -209,8 +213,12 @@ def test_networks_below_the_papers_settings_are_marked_and_share_a_mark_where_th
     ]
     markdown = tables.to_markdown(table, context)
     assert "(a) epochs 16, samples a margin 32, images 40, PGD steps 50." in markdown
-    assert "(b) epochs 8," in markdown and "| CNN (b) | Std |" in markdown and markdown.count("| MLP (a) |") == 2
+    assert (
+        "(b) epochs 8, samples a margin 51,200 extrapolated from 1,024, images" in markdown
+        and "| CNN (b) | Std |" in markdown
+        and markdown.count("| MLP (a) |") == 2
+    )
     row = cell(table, "mnist", "cnn", "std", "0.5")
-    assert (row.epochs, row.samples, row.images, row.steps) == (8, 32, 40, 50)
+    assert (row.epochs, row.samples, row.drawn, row.images, row.steps) == (8, 51200, 1024, 40, 50)
     strong = tables.table1(tidy["attacks"].assign(gradient=1.0), tidy["margin_summary"], context, floor=0.0)
     assert cell(strong, "mnist", "cnn", "std", "0.5").steps == 60

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from report.results import MAY_BE_EMPTY
+
 
 def read(path):
     """Return the table in a CSV file; ValueError names the file where it is none, or where a value is absent or NaN."""
@@ -14,7 +16,7 @@ def read(path):
         raise ValueError(f"{path} is not a table, or is cut short: delete it and run again") from error
     if table.empty:
         raise ValueError(f"{path} holds no lines: delete it and run again")
-    absent = table.isna()
+    absent = table.drop(columns=MAY_BE_EMPTY, errors="ignore").isna()
     if absent.any(axis=None):
         column, line = absent.any().idxmax(), absent.any(axis=1).argmax() + 2
         raise ValueError(f"{path}: {column} is NaN or missing in line {line}: delete it and run again")
