@@ -109,12 +109,8 @@ def test_an_overstatement_is_said_in_words(small):
 def test_illegible_cells_are_empty(small):
     tables = dict(small[0]["table1"])
     *_, ours, published, difference = tables["CIFAR-10 stand-in"]["rows"]  # of CNN AMR, the last
-    assert (
-        ours[0] == "CNN AMR"
-        and published[7:] == difference[2:][5:] == [""] * 7
-        and published[3] == "51,200"
-        and all(ours[2:])
-    )
+    assert ours[0] == "CNN AMR" and published[7:] == difference[7:] == [""] * 7
+    assert published[3] == "51,200" and ours[2:].count("") == 1  # nothing is extrapolated
 
 
 def test_the_same_tables_give_the_same_page(small):
