@@ -1,0 +1,78 @@
+"""The largest of many draws, told from few: a straight line through the top tenth on normal scores, continued."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+SHARE = 0.1  # of the draws, from the top, through which the line goes
+LEAST = 20  # draws from which anything is told
+_QUANTILES = 256  # of the largest of the draws that are left out
+
+
+def expected_maximum(norms: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+    """Return what the largest of `samples` draws is expected to be, and the standard error of that, from those drawn.
+
+    norms (..., drawn, c): independent draws of c quantities, in any unit and order, of which `samples` are to be
+    thought of in all -> (estimate, error), each (..., c), in the same unit and type.
+
+    The draws at hand are part of the `samples`: the estimate is the expectation of the larger of their maximum and
+    the maximum of the others, so that it is never below it, and where samples <= drawn it is that maximum, error 0.
+    So it is for constant columns. The line is least squares of the top tenth of the order statistics on Blom's
+    (1958) normal scores; the error is the jackknife's, over draws, and does not hold how far one realised maximum
+    lies from the expected one. Upper tails are taken for normal in shape: docs/samples.md says how wrong that is.
+    Raises ValueError where `samples` exceeds `drawn` and fewer than 20 are drawn.
+    """
+    return continued(norms, samples, line)
+
+
+def line(drawn: int) -> Tensor:
+    """Weights (k, 2) that turn the k largest of `drawn` values, in descending order, into intercept and slope."""
+    return torch.linalg.pinv(powers(scores(drawn)[: round(SHARE * drawn)], 1)).T
+
+
+def continued(norms: Tensor, samples: int, fit: Callable[[int], Tensor]) -> tuple[Tensor, Tensor]:
+    """`expected_maximum` by any polynomial in the normal score whose coefficients are linear in the order statistics.
+
+    fit: drawn -> weights (k, p) of the k largest values, p coefficients from the constant up.
+    """
+    drawn = norms.shape[-2]
+    largest = norms.amax(-2)
+    if samples <= drawn:
+        return largest, torch.zeros_like(largest)
+    if drawn < LEAST:
+        raise ValueError(f"{drawn} draws tell nothing about the largest of {samples}: draw at least {LEAST}")
+    weights, fewer = (fit(n).to(norms.device) for n in (drawn, drawn - 1))
+    k = len(fewer)
+    below = norms.transpose(-1, -2).double().topk(max(len(weights), k + 1)).values  # (..., c, k + 1)
+    below = below - largest[..., None]  # so that constant columns stay exactly what they are
+    coefficients = below[..., : len(weights)] @ weights  # (..., c, p)
+    above, under = below[..., :k, None] * fewer, below[..., 1 : k + 1, None] * fewer
+    rest = under.flip(-2).cumsum(-2).flip(-2)
+    without = torch.cat([rest, torch.zeros_like(rest[..., :1, :])], -2)  # (..., c, k + 1, p): without the j-th value
+    without[..., 1:, :] += above.cumsum(-2)
+    times = torch.ones(k + 1, dtype=torch.float64, device=norms.device)
+    times[-1] = drawn - k  # all values below the k largest leave the same behind
+    others = powers(maxima(samples - drawn, device=norms.device), coefficients.shape[-1] - 1)  # (q, p)
+    higher = coefficients @ others.T  # (..., c, q): the largest of the others, above that of those drawn
+    slope = (higher > 0).double() @ others / len(others)  # how the estimate follows the coefficients
+    changes = (without @ slope[..., None])[..., 0]
+    changes = changes - (changes * times).sum(-1, keepdim=True) / drawn
+    error = ((changes**2 * times).sum(-1) * (drawn - 1) / drawn).sqrt()
+    return (largest + higher.clamp(min=0).mean(-1)).to(norms.dtype), error.to(norms.dtype)
+
+
+def scores(n: int) -> Tensor:
+    """Return Blom's normal scores of n order statistics, descending, float64 (n,)."""
+    return -torch.special.ndtri((torch.arange(1, n + 1, dtype=torch.float64) - 0.375) / (n + 0.25))
+
+
+def maxima(n: int, *, device: torch.device | None = None) -> Tensor:
+    """Return quantiles (256,) of the largest of n standard normals, equally likely; their mean is its expectation."""
+    u = (torch.arange(_QUANTILES, dtype=torch.float64, device=device) + 0.5) / _QUANTILES
+    return -torch.special.ndtri(-torch.expm1(u.log() / n))
+
+
+def powers(z: Tensor, degree: int) -> Tensor:
+    """Return (len(z), degree + 1): 1, z, z^2 and so on."""
+    return torch.stack([z**power for power in range(degree + 1)], 1)
