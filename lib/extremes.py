@@ -36,29 +36,24 @@ def continued(norms: Tensor, samples: int, fit: Callable[[int], Tensor]) -> tupl
 
     fit: drawn -> weights (k, p) of the k largest values, p coefficients from the constant up.
     """
-    drawn = norms.shape[-2]
-    largest = norms.amax(-2)
+    drawn, largest = norms.shape[-2], norms.amax(-2)
     if samples <= drawn:
         return largest, torch.zeros_like(largest)
     if drawn < LEAST:
         raise ValueError(f"{drawn} draws tell nothing about the largest of {samples}: draw at least {LEAST}")
     weights, fewer = (fit(n).to(norms.device) for n in (drawn, drawn - 1))
     k = len(fewer)
-    below = norms.transpose(-1, -2).double().topk(max(len(weights), k + 1)).values  # (..., c, k + 1)
-    below = below - largest[..., None]  # so that constant columns stay exactly what they are
-    coefficients = below[..., : len(weights)] @ weights  # (..., c, p)
-    above, under = below[..., :k, None] * fewer, below[..., 1 : k + 1, None] * fewer
-    rest = under.flip(-2).cumsum(-2).flip(-2)
-    without = torch.cat([rest, torch.zeros_like(rest[..., :1, :])], -2)  # (..., c, k + 1, p): without the j-th value
-    without[..., 1:, :] += above.cumsum(-2)
-    times = torch.ones(k + 1, dtype=torch.float64, device=norms.device)
-    times[-1] = drawn - k  # all values below the k largest leave the same behind
-    others = powers(maxima(samples - drawn, device=norms.device), coefficients.shape[-1] - 1)  # (q, p)
-    higher = coefficients @ others.T  # (..., c, q): the largest of the others, above that of those drawn
-    slope = (higher > 0).double() @ others / len(others)  # how the estimate follows the coefficients
-    changes = (without @ slope[..., None])[..., 0]
-    changes = changes - (changes * times).sum(-1, keepdim=True) / drawn
-    error = ((changes**2 * times).sum(-1) * (drawn - 1) / drawn).sqrt()
+    top = norms.double().topk(max(len(weights), k + 1), dim=-2).values.transpose(-1, -2)  # (..., c, k + 1)
+    top = top - top[..., :1]  # so that constant columns stay exactly what they are
+    others = powers(maxima(samples - drawn, device=norms.device), weights.shape[1] - 1)  # (q, p)
+    higher = top[..., : len(weights)] @ weights @ others.T  # (..., c, q): the largest of the others, above ours
+    slope = (higher > 0).double() @ others / len(others)  # how the estimate follows the coefficients, (..., c, p)
+    # Leaving out a value moves those below it up a rank: what that does, from the largest value's loss on.
+    moved = (slope @ fewer.T * -top[..., : k + 1].diff()).cumsum(-1)  # (..., c, k)
+    times = moved.new_ones(k)
+    times[-1] = drawn - k  # values below the k largest leave the same behind
+    mean, square = (moved**power @ times / drawn for power in (1, 2))
+    error = ((square - mean**2).clamp(min=0) * (drawn - 1)).sqrt()
     return (largest + higher.clamp(min=0).mean(-1)).to(norms.dtype), error.to(norms.dtype)
 
 
