@@ -176,3 +176,6 @@ ALL = {  # the simplest first: docs/samples.md
     "CLEVER, end": partial(unsure, partial(clever, end=True)),
     "CLEVER, expected": partial(unsure, partial(clever, end=False)),
 }
+QUICK = [
+    name for name, estimate in ALL.items() if estimate in (largest, expected_maximum) or estimate.func is continued
+]

@@ -16,7 +16,7 @@ from lib.job import whole_file
 from lib.margins import BLOCK
 from lib.plots import METHODS, MODELS, OFFICIAL
 
-from .estimators import ALL
+from .estimators import ALL, QUICK
 from .samples_figure import figure
 
 HERE = Path(__file__).parent
@@ -63,7 +63,7 @@ def compare(name, points):
     for drawn in DRAWN:
         blocks = [norms[: SAMPLES // drawn * drawn].unflatten(0, (-1, drawn)) for norms, _ in points]
         for method, estimate in ALL.items():
-            if method.startswith("CLEVER") and drawn != BLOCK:
+            if drawn != BLOCK and method not in QUICK:
                 continue
             found, claimed = [], []  # (points, trials)
             for trials, (_, gaps) in zip(blocks, points, strict=True):
@@ -146,7 +146,10 @@ def few_table(table, chosen):
     rows = []
     for name, found in table[table.estimator == chosen].groupby("network", sort=False):
         found = found.set_index("drawn")
-        cells = [f"{found.bias[n]:+.2f} ± {found.bias_error[n]:.2f}, {found.rms[n]:.2f}" for n in DRAWN]
+        cells = [
+            f"{found.bias[n]:+.2f} ± {found.bias_error[n]:.2f}, {found.rms[n]:.2f}" if n in found.index else "-"
+            for n in DRAWN  # slow estimators have 1,024 only
+        ]
         rows.append([title(name), str(found.points.iloc[0]), f"{found.own.iloc[0]:.2f}", *cells])
     return markdown(["network", "points", "own", *(f"{n:,}" for n in DRAWN)], rows)
 
