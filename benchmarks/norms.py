@@ -35,11 +35,12 @@ def main(argv=None):
     torch.set_num_threads(args.threads)
     device = pick_device(args.device)
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    given = {"samples": args.samples} if args.samples else {}
     for name in args.networks:
         dataset, model, method, epoch = name.split("-")
         data = load(dataset, source=args.source, root=args.data)
         network = weights_of(dataset, model, method, int(epoch), data, args, config).to(device)
-        draw(network, data, args.output / name, args.points, args.near, config["margins"])
+        draw(network, data, args.output / name, args.points, args.near, config["margins"] | given)
 
 
 def weights_of(dataset, model, method, epoch, data, args, config):
@@ -120,6 +121,7 @@ def _arguments(argv):
     parser.add_argument("--data", type=Path, default=ROOT / "data", help="folder of the data sets (%(default)s)")
     parser.add_argument("--source", default="auto", help="of the data sets, as data.source in config.yaml")
     parser.add_argument("--points", type=int, default=20, help="test points (%(default)s)")
+    parser.add_argument("--samples", type=int, help="draws at a point; default: as in config.yaml")
     parser.add_argument("--near", type=float, help="draw only classes that are that near; default: all of them")
     parser.add_argument("--images", type=int, help="train on that many of the training images; default: all of them")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (%(default)s)")

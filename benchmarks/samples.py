@@ -20,9 +20,9 @@ from .estimators import ALL, QUICK
 from .samples_figure import figure
 
 HERE = Path(__file__).parent
-RADIUS, SAMPLES = 5.0, 51200
+RADIUS, SAMPLES = 5.0, 51200  # SAMPLES: what the rule of the choice looks at
 NEAR = 1.25  # classes farther than that times the nearest are left out, as in `norms`
-SMOOTH = 2560  # largest norms of all, through which the smooth maximum goes
+SMOOTH = 0.05  # of all, from the largest: through them goes the smooth maximum
 DRAWN = (256, 512, BLOCK, 4096)
 BIAS, RMS = 0.5, 2.0  # target and eligibility, percent
 
@@ -37,12 +37,15 @@ def main(argv=None):
             rows += compare(folder.name, points)
             print(f"{title(folder.name)}: {len(points)} points", flush=True)
     table = pd.DataFrame(rows)
+    at_block = table[(table.drawn == BLOCK) & (table.samples == SAMPLES)]
     with whole_file(args.output / "samples.csv") as path:
         table.round(4).to_csv(path, index=False)
     with whole_file(args.figure) as path:
-        figure(table[table.drawn == BLOCK], title).savefig(path, format="png", dpi=150)
-    chosen, why = choice(table[table.drawn == BLOCK])
-    print(all_table(table), why, few_table(table, chosen), sep="\n\n")
+        figure(at_block, title).savefig(path, format="png", dpi=150)
+    chosen, why = choice(at_block)
+    print("bias", all_table(table, lambda row: f"{row.bias:+.2f} ± {row.bias_error:.2f}"), sep="\n\n")
+    print("root mean square", all_table(table, lambda row: f"{row.rms:.2f}"), why, sep="\n\n")
+    print(chosen_table(table, chosen), few_table(table, chosen), sep="\n\n")
 
 
 def read(path):
@@ -57,21 +60,21 @@ def read(path):
 
 def compare(name, points):
     """Return rows of this network: one for each number of draws and estimator."""
-    rows = []
+    rows, samples = [], len(points[0][0])
     real = [margin(norms.amax(0), gaps) for norms, gaps in points]
     smooth, spread = zip(*(smooth_margin(*point) for point in points), strict=True)
     for drawn in DRAWN:
-        blocks = [norms[: SAMPLES // drawn * drawn].unflatten(0, (-1, drawn)) for norms, _ in points]
+        blocks = [norms[: samples // drawn * drawn].unflatten(0, (-1, drawn)) for norms, _ in points]
         for method, estimate in ALL.items():
             if drawn != BLOCK and method not in QUICK:
                 continue
             found, claimed = [], []  # (points, trials)
             for trials, (_, gaps) in zip(blocks, points, strict=True):
-                largest, error = estimate(trials, SAMPLES)
+                largest, error = estimate(trials, samples)
                 found.append(margin(largest, gaps))
                 claimed.append(margin_error(largest, error, gaps))
-            given = {"points": len(points), "capped": int((torch.stack(real) == RADIUS).sum())}
-            given |= {"own": 100 * float(np.mean(spread)), "drawn": drawn, "estimator": method}
+            given = {"samples": samples, "points": len(points), "capped": int((torch.stack(real) == RADIUS).sum())}
+            given |= {"own": 100 * float(np.mean(np.square(spread)) ** 0.5), "drawn": drawn, "estimator": method}
             errors = (torch.stack(real), torch.stack(smooth), torch.tensor(spread))
             rows.append({"network": name, **given, **judge(torch.stack(found), torch.stack(claimed), *errors)})
     return rows
@@ -111,8 +114,9 @@ def margin_error(largest, error, gaps):
 
 def smooth_margin(norms, gaps):
     """The margin by a quadratic through the top twentieth of all, and how far one realised maximum scatters."""
-    fit = torch.linalg.pinv(powers(scores(len(norms))[:SMOOTH], 2))  # (3, SMOOTH)
-    largest = powers(maxima(len(norms)), 2) @ (fit @ norms.topk(SMOOTH, dim=0).values)  # (quantiles, k)
+    k = round(SMOOTH * len(norms))
+    fit = torch.linalg.pinv(powers(scores(len(norms))[:k], 2))  # (3, k)
+    largest = powers(maxima(len(norms)), 2) @ (fit @ norms.topk(k, dim=0).values)  # (quantiles, classes)
     found = margin(largest.mean(0), gaps)
     nearest = (gaps / largest.mean(0)).argmin()
     spread = (largest.std(0) / largest.mean(0))[nearest].item() if found < RADIUS else 0.0
@@ -133,13 +137,24 @@ def choice(table):
     return ties[0], f"Eligible: {', '.join(eligible)}. Of them tie:\n- " + "\n- ".join(lines) + f"\n\nTaken: {ties[0]}."
 
 
-def all_table(table):
-    rows = [
-        [title(r.network), r.estimator, f"{r.bias:+.2f} ± {r.bias_error:.2f}", f"{r.smooth_bias:+.2f}", f"{r.rms:.2f}"]
-        + ([f"{r.claimed / r.scatter:.2f}", f"{r.covered:.0f}"] if r.claimed > 0 else ["", ""])
-        for r in table[table.drawn == BLOCK].itertuples()
-    ]
-    return markdown(["network", "estimator", "bias", "smooth", "rms", "claimed / real", "covered"], rows)
+def all_table(table, cell):
+    """Rows are estimators, columns networks; `cell` makes text of a row of the table."""
+    table = table[table.drawn == BLOCK]
+    networks = list(dict.fromkeys(table.network))
+    cells = {(row.estimator, row.network): cell(row) for row in table.itertuples()}
+    return markdown(["", *map(title, networks)], [[name, *(cells[name, n] for n in networks)] for name in ALL])
+
+
+def chosen_table(table, chosen):
+    """How the estimator at hand does, network by network, at 1,024 draws."""
+    found = table[(table.estimator == chosen) & (table.drawn == BLOCK)]
+    rows = []
+    for r in found.itertuples():
+        biases = [f"{r.bias:+.2f} ± {r.bias_error:.2f}", f"{r.smooth_bias:+.2f} ± {r.smooth_bias_error:.2f}"]
+        sizes = [f"{size:.2f}" for size in (r.rms, r.own, r.scatter, r.claimed)]
+        rows.append([title(r.network), f"{r.samples:,}", str(r.points), *biases, *sizes, f"{r.covered:.0f} %"])
+    header = "network, of, points, bias, bias (smooth), rms, own, real error, claimed, covered"
+    return markdown(header.split(", "), rows)
 
 
 def few_table(table, chosen):
@@ -150,8 +165,10 @@ def few_table(table, chosen):
             f"{found.bias[n]:+.2f} ± {found.bias_error[n]:.2f}, {found.rms[n]:.2f}" if n in found.index else "-"
             for n in DRAWN  # slow estimators have 1,024 only
         ]
-        rows.append([title(name), str(found.points.iloc[0]), f"{found.own.iloc[0]:.2f}", *cells])
-    return markdown(["network", "points", "own", *(f"{n:,}" for n in DRAWN)], rows)
+        rows.append(
+            [title(name), f"{found.samples.iloc[0]:,}", str(found.points.iloc[0]), f"{found.own.iloc[0]:.2f}", *cells]
+        )
+    return markdown(["network", *(f"{n:,}" for n in DRAWN)], rows)
 
 
 def markdown(header, rows):

@@ -45,9 +45,10 @@ def continued(norms: Tensor, samples: int, fit: Callable[[int], Tensor]) -> tupl
     k = len(fewer)
     top = norms.double().topk(max(len(weights), k + 1), dim=-2).values.transpose(-1, -2)  # (..., c, k + 1)
     top = top - top[..., :1]  # so that constant columns stay exactly what they are
-    others = powers(maxima(samples - drawn, device=norms.device), weights.shape[1] - 1)  # (q, p)
-    higher = top[..., : len(weights)] @ weights @ others.T  # (..., c, q): the largest of the others, above ours
-    slope = (higher > 0).double() @ others / len(others)  # how the estimate follows the coefficients, (..., c, p)
+    coefficients = top[..., : len(weights)] @ weights  # (..., c, p)
+    others = powers(_rising(maxima(samples - drawn, device=norms.device), coefficients), weights.shape[1] - 1)
+    higher = (others @ coefficients[..., None])[..., 0]  # (..., c, q): the largest of the others, above ours
+    slope = ((higher > 0)[..., None] * others).mean(-2)  # how the estimate follows the coefficients, (..., c, p)
     # Leaving out a value moves those below it up a rank: what that does, from the largest value's loss on.
     moved = (slope @ fewer.T * -top[..., : k + 1].diff()).cumsum(-1)  # (..., c, k)
     times = moved.new_ones(k)
@@ -69,5 +70,13 @@ def maxima(n: int, *, device: torch.device | None = None) -> Tensor:
 
 
 def powers(z: Tensor, degree: int) -> Tensor:
-    """Return (len(z), degree + 1): 1, z, z^2 and so on."""
-    return torch.stack([z**power for power in range(degree + 1)], 1)
+    """Return (*z.shape, degree + 1): 1, z, z^2 and so on."""
+    return torch.stack([z**power for power in range(degree + 1)], -1)
+
+
+def _rising(z: Tensor, coefficients: Tensor) -> Tensor:
+    """Return z (..., c, q), held at the top of a parabola that bends down: more draws have no smaller maximum."""
+    if coefficients.shape[-1] < 3:
+        return z
+    b, c = coefficients[..., 1:2], coefficients[..., 2:3]
+    return torch.minimum(z, torch.where(c < 0, -b / (2 * c), torch.inf))

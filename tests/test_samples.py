@@ -80,7 +80,6 @@ def test_nearest_classes():
 
 def test_the_study_runs_from_files(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(samples, "SAMPLES", 8192)
-    monkeypatch.setattr(samples, "SMOOTH", 400)
     rng = np.random.default_rng(0)
     for i in range(2):
         folder = tmp_path / "norms" / "mnist-mlp-std-8"
