@@ -1,4 +1,4 @@
-"""Estimators of the largest of many draws from few, beside the one in lib.extremes.
+"""Estimators of the largest of many draws from few, and among them the one in lib.extremes.
 
 Each is a function (norms (trials, drawn, c) float64 tensor, samples) -> (estimate, error), both (trials, c). Fits that
 are linear in the order statistics have lib.extremes' own error, the others a jackknife over 16 groups of draws; NaN
@@ -10,7 +10,7 @@ from math import pi, sqrt
 
 import torch
 
-from lib.extremes import continued, expected_maximum, maxima, powers, scores
+from lib.extremes import continued, expected_maximum, maxima, polynomial, powers, scores
 
 GROUPS = 16  # of the jackknife
 BLOCK = 32  # CLEVER's, of which 1,024 draws hold 32
@@ -23,24 +23,6 @@ HOSKING = (2.0466534, -3.6544371, 1.8396733, -0.20360244), (1.0, -2.0182173, 1.2
 def largest(norms, samples):
     """What is stated today: the largest of those drawn."""
     return norms.amax(1), torch.zeros_like(norms[:, 0])
-
-
-def line(drawn, *, share):
-    """Least squares of the top `share` on normal scores, as weights for lib.extremes.continued."""
-    return torch.linalg.pinv(powers(scores(drawn)[: round(share * drawn)], 1)).T
-
-
-def quadratic(drawn):
-    """The same with a square, through the upper half."""
-    return torch.linalg.pinv(powers(scores(drawn)[: drawn // 2], 2)).T
-
-
-def half_curved(drawn):
-    """The mean of the two polynomials: "line, tenth" and "quadratic, half"."""
-    weights = quadratic(drawn) / 2
-    straight = line(drawn, share=0.1)
-    weights[: len(straight), :2] += straight / 2
-    return weights
 
 
 def weighted(drawn):
@@ -163,13 +145,13 @@ def _fitted(fit):
 ALL = {  # the simplest first: docs/samples.md
     "largest": largest,
     "normal": partial(jackknifed, normal),
-    "line, tenth": expected_maximum,
-    "line, twentieth": _fitted(partial(line, share=0.05)),
-    "line, fifth": _fitted(partial(line, share=0.2)),
+    "line, tenth": _fitted(partial(polynomial, share=0.1, degree=1)),
+    "line, twentieth": _fitted(partial(polynomial, share=0.05, degree=1)),
+    "line, fifth": _fitted(partial(polynomial, share=0.2, degree=1)),
     "line, weighted": _fitted(weighted),
     "expected maxima": _fitted(expected_maxima),
-    "quadratic, half": _fitted(quadratic),
-    "mean of line and quadratic": _fitted(half_curved),
+    "quadratic, half": _fitted(partial(polynomial, share=0.5, degree=2)),
+    "mean of line and quadratic": expected_maximum,
     "Cornish-Fisher": partial(jackknifed, cornish_fisher),
     "Pareto": partial(jackknifed, pareto),
     "lognormal": partial(jackknifed, lognormal),

@@ -50,8 +50,7 @@ def weights_of(dataset, model, method, epoch, data, args, config):
         if path.is_file() and epoch in checkpoints.epochs(path):
             return checkpoints.load_model(path, dataset, model, epoch)
     network, kept = build(dataset, model, seed=SEED), {}  # path is now that of the last folder, the norms' own
-    images = (data.x_train[: args.images], data.y_train[: args.images], data.x_test, data.y_test)
-    for record, _ in train(network, *images, epochs=epoch, seed=SEED, **objective(dataset, model, method, config)):
+    for record, _ in train(network, *data[:4], epochs=epoch, seed=SEED, **objective(dataset, model, method, config)):
         kept[record.epoch] = {key: tensor.clone() for key, tensor in network.state_dict().items()}
         print(f"{dataset}-{model}-{method}: {record}", flush=True)
     checkpoints.save(path, kept, {"dataset": dataset, "model": model, "method": method})
@@ -123,7 +122,6 @@ def _arguments(argv):
     parser.add_argument("--points", type=int, default=20, help="test points (%(default)s)")
     parser.add_argument("--samples", type=int, help="draws at a point; default: as in config.yaml")
     parser.add_argument("--near", type=float, help="draw only classes that are that near; default: all of them")
-    parser.add_argument("--images", type=int, help="train on that many of the training images; default: all of them")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (%(default)s)")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     return parser.parse_args(argv)

@@ -165,9 +165,7 @@ def few_table(table, chosen):
             f"{found.bias[n]:+.2f} ± {found.bias_error[n]:.2f}, {found.rms[n]:.2f}" if n in found.index else "-"
             for n in DRAWN  # slow estimators have 1,024 only
         ]
-        rows.append(
-            [title(name), f"{found.samples.iloc[0]:,}", str(found.points.iloc[0]), f"{found.own.iloc[0]:.2f}", *cells]
-        )
+        rows.append([title(name), *cells])
     return markdown(["network", *(f"{n:,}" for n in DRAWN)], rows)
 
 

@@ -1,11 +1,11 @@
-"""The largest of many draws, told from few: a straight line through the top tenth on normal scores, continued."""
+"""The largest of many draws, told from few: a curve through the upper order statistics on normal scores, continued."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-SHARE = 0.1  # of the draws, from the top, through which the line goes
+LINE, PARABOLA = 0.1, 0.5  # shares of the draws, from the top, through which they go
 LEAST = 20  # draws from which anything is told
 _QUANTILES = 256  # of the largest of the draws that are left out
 
@@ -17,18 +17,25 @@ def expected_maximum(norms: Tensor, samples: int) -> tuple[Tensor, Tensor]:
     thought of in all -> (estimate, error), each (..., c), in the same unit and type.
 
     The draws at hand are part of the `samples`: the estimate is the expectation of the larger of their maximum and
-    the maximum of the others, so that it is never below it, and where samples <= drawn it is that maximum, error 0.
-    So it is for constant columns. The line is least squares of the top tenth of the order statistics on Blom's
-    (1958) normal scores; the error is the jackknife's, over draws, and does not hold how far one realised maximum
-    lies from the expected one. Upper tails are taken for normal in shape: docs/samples.md says how wrong that is.
-    Raises ValueError where `samples` exceeds `drawn` and fewer than 20 are drawn.
+    the maximum of the others. It is never below theirs, and where samples <= drawn or a column is constant it is
+    that maximum, error 0. The curve is the mean of two least-squares fits of the order statistics on Blom's (1958)
+    normal scores, a line through the top tenth and a parabola through the upper half; docs/samples.md compares it with
+    others. The error is the jackknife's, over draws: how far one realised maximum lies from the expected one, and what
+    tails of another shape do, is not in it. Raises ValueError for fewer than 20 draws, unless they are all.
     """
-    return continued(norms, samples, line)
+    return continued(norms, samples, curve)
 
 
-def line(drawn: int) -> Tensor:
-    """Weights (k, 2) that turn the k largest of `drawn` values, in descending order, into intercept and slope."""
-    return torch.linalg.pinv(powers(scores(drawn)[: round(SHARE * drawn)], 1)).T
+def curve(drawn: int) -> Tensor:
+    """Weights (k, 3) that turn the k largest of `drawn` values, in descending order, into 1, z and z^2's factors."""
+    weights, straight = polynomial(drawn, PARABOLA, 2) / 2, polynomial(drawn, LINE, 1) / 2
+    weights[: len(straight), :2] += straight
+    return weights
+
+
+def polynomial(drawn: int, share: float, degree: int) -> Tensor:
+    """The same for least squares of the top `share` on powers of the normal scores, (k, degree + 1)."""
+    return torch.linalg.pinv(powers(scores(drawn)[: round(share * drawn)], degree)).T
 
 
 def continued(norms: Tensor, samples: int, fit: Callable[[int], Tensor]) -> tuple[Tensor, Tensor]:

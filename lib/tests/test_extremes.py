@@ -72,8 +72,9 @@ def test_twice_as_many_samples_as_drawn():
     assert gain == pytest.approx(exact, rel=0.15)
 
 
-def test_estimates_grow_with_the_samples_and_never_lie_below_the_largest_drawn():
-    x = drawn("exponential", (50, 100, 2))
+@pytest.mark.parametrize("kind", ["normal", "exponential", "uniform"])
+def test_estimates_grow_with_the_samples_and_never_lie_below_the_largest_drawn(kind):
+    x = drawn(kind, (50, 100, 2))
     estimates = torch.stack([expected_maximum(x, n)[0] for n in (100, 101, 200, 1000, 10**5, 10**8)])
     assert (estimates.diff(dim=0) >= 0).all() and torch.equal(estimates[0], x.amax(1))
 
