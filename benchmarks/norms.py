@@ -18,13 +18,16 @@ import numpy as np
 import torch
 import yaml
 
-from lib import checkpoints
-from lib.data import load, to_float
+from lib.data.arrays import to_float
+from lib.data.sources import load
 from lib.gradients import cross_lipschitz, pullback, samples_at_once
-from lib.job import pick_device, whole_file
 from lib.margins import BLOCK, uniform_ball
 from lib.models import build
 from lib.training import train
+from report.settings import setting
+from workflow_scripts.common import checkpoints
+from workflow_scripts.common.device import pick_device
+from workflow_scripts.common.files import whole_file
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 0
@@ -47,7 +50,7 @@ def weights_of(dataset, model, method, epoch, data, args, config):
     """Return the network after `epoch`, read from the first checkpoint file that has it, else trained and kept."""
     for folder in (*args.weights, args.output / "train"):
         path = folder / dataset / model / method / f"seed{SEED}" / "checkpoints.safetensors"
-        if path.is_file() and epoch in checkpoints.epochs(path):
+        if path.is_file() and epoch in checkpoints.epochs_kept(path):
             return checkpoints.load_model(path, dataset, model, epoch)
     network, kept = build(dataset, model, seed=SEED), {}  # path is now that of the last folder, the norms' own
     for record, _ in train(network, *data[:4], epochs=epoch, seed=SEED, **objective(dataset, model, method, config)):
@@ -60,16 +63,17 @@ def weights_of(dataset, model, method, epoch, data, args, config):
 def objective(dataset, model, method, config):
     """Return the arguments of `train` that config.yaml gives to this run."""
     given, sgd = config["objective"], config["training"]
-    found = {"learning_rate": sgd["learning_rate"], "momentum": sgd["momentum"], "batch_size": sgd["batch_size"][model]}
+    found = {"learning_rate": sgd["learning_rate"], "momentum": sgd["momentum"]}
+    found["batch_size"] = setting(config, "training.batch_size", dataset, model)
     if method != "std":
         found |= {"beta": given["beta"], "orthogonality": given["orthogonality"]}
     if method == "amr":
-        found |= {"lam": given["lambda"], "tau": given["tau"][dataset][model]}
+        found |= {"lam": given["lambda"], "tau": setting(config, "objective.tau", dataset, model)}
     return found
 
 
 def draw(network, data, folder, points, near, margins):
-    """Write the norms of test points that are not yet there; drawn as `sampled_margins` does, but all are kept."""
+    """Write the norms of test points that are not yet there; drawn as for `sampled_margins`, but all are kept."""
     device = next(network.parameters()).device
     index = np.random.default_rng(SEED).permutation(len(data.y_test))[:points]  # more points hold those of fewer
     x = to_float(data.x_test[index]).to(device)
@@ -79,7 +83,7 @@ def draw(network, data, folder, points, near, margins):
         path = folder / f"point{i}.npz"
         if path.exists():
             continue
-        start, source = perf_counter(), torch.Generator(device).manual_seed(seed)
+        start, source = perf_counter(), torch.Generator().manual_seed(seed)
         classes, norms_at, norms = torch.arange(logits.shape[1]), all_classes, []
         top = logits[i].argmax()
         for block in range(margins["samples"] // BLOCK):

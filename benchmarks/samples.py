@@ -12,9 +12,9 @@ import pandas as pd
 import torch
 
 from lib.extremes import maxima, powers, scores
-from lib.job import whole_file
 from lib.margins import BLOCK
-from lib.plots import METHODS, MODELS, OFFICIAL
+from report.results import METHODS, MODELS, OFFICIAL
+from workflow_scripts.common.files import whole_file
 
 from .estimators import ALL, QUICK
 from .samples_figure import figure

@@ -3,7 +3,7 @@
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from lib.plots import STYLE
+from report import plots
 
 SHOWN = {  # estimator: colour (Okabe and Ito), marker
     "largest": ("#000000", "s"),
@@ -17,7 +17,8 @@ SHOWN = {  # estimator: colour (Okabe and Ito), marker
 
 def figure(table, title):
     """Draw a table of `samples` at one number of draws: a row for each network, a mark for each estimator."""
-    with mpl.rc_context(STYLE | {"axes.grid.axis": "x", "font.size": 9, "xtick.labelsize": 8, "ytick.labelsize": 9}):
+    look = {"axes.grid.axis": "x", "font.size": 9, "xtick.labelsize": 8, "ytick.labelsize": 9}
+    with plots.style(), mpl.rc_context(look):
         networks = list(dict.fromkeys(table.network))
         drawing = Figure(figsize=(7.0, 1.5 + 0.36 * len(networks)), layout="constrained")
         left, right = drawing.subplots(1, 2, sharey=True, width_ratios=[1.4, 1])
