@@ -20,7 +20,7 @@ rule attack:
     threads: for_network("threads")
     resources:
         gpu=GPU,
-        mem_mb=2000,
+        mem_mb=network_memory,
     params:
         epoch=last_epoch,
         eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset],
@@ -55,7 +55,7 @@ rule attack_strong:
     threads: for_network("threads")
     resources:
         gpu=GPU,
-        mem_mb=2000,
+        mem_mb=network_memory,
     params:
         epoch=last_epoch,
         eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset],
@@ -88,7 +88,7 @@ rule masking:
     threads: for_network("threads")
     resources:
         gpu=GPU,
-        mem_mb=2000,
+        mem_mb=network_memory,
     params:
         epoch=last_epoch,
         eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset][-1],

@@ -46,7 +46,7 @@ rule margins:
     threads: for_network("threads")
     resources:
         gpu=GPU,
-        mem_mb=2000,
+        mem_mb=network_memory,
     params:
         radius=config["margins"]["radius"],
         samples=for_network("margins.samples"),
@@ -78,7 +78,7 @@ rule bracket:
     threads: for_network("threads")
     resources:
         gpu=GPU,
-        mem_mb=2000,
+        mem_mb=network_memory,
     params:
         epochs=measured_epochs,
         steps=for_network("bracket.steps"),
@@ -108,7 +108,7 @@ rule convergence:
     threads: for_network("threads")
     resources:
         gpu=GPU,
-        mem_mb=2000,
+        mem_mb=network_memory,
     params:
         epoch=last_epoch,
         subset=for_network("convergence.points"),

@@ -19,7 +19,7 @@ rule train:
     threads: for_network("threads")
     resources:
         gpu=GPU,
-        mem_mb=2000,
+        mem_mb=network_memory,
     params:
         objective=objective,
         epochs=for_network("training.epochs"),

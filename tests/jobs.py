@@ -46,7 +46,7 @@ def prepare_data(source="npz", dataset="mnist"):
 def train_lr(**sgd):
     folder = os.path.dirname(LR)
     outputs = [f"{folder}/{name}" for name in ("checkpoints.safetensors", "curve.csv", "run.json")]
-    settings = {"objective": OBJECTIVE, "epochs": 1, "keep": {1}, "device": "cpu"}
+    settings = {"objective": OBJECTIVE, "epochs": 1, "keep": {1}, "device": OF_NETWORK["device"]}
     train.main(NPZ, *outputs, RUN._replace(model="lr"), sgd=SGD | sgd, **settings)
 
 
@@ -61,7 +61,7 @@ JOBS = {
     "margins": lambda **other: margins.main(*NETWORK, **OF_NETWORK | ESTIMATE | other),
     "attack": lambda: attack.main(*NETWORK, **OF_NETWORK, **WHOLE_PGD, eps=[0.5]),
     "attack_strong": lambda: attack_strong.main(*NETWORK, **OF_NETWORK, **PGD, eps=[0.5], distance_steps=1),
-    "bracket": lambda: bracket.main(*NETWORK, RUN, epochs=[1], steps=1, device="cpu"),
+    "bracket": lambda: bracket.main(*NETWORK, RUN, epochs=[1], steps=1, device=OF_NETWORK["device"]),
     "convergence": lambda: convergence.main(*NETWORK, **OF_NETWORK, **ESTIMATE, subset=2),
     "masking": lambda: masking.main(*NETWORK, **OF_NETWORK, **PGD, eps=0.5, subset=2, factors=[1], floors=[0.0]),
     "combine": lambda: combine.main([CURVE], "out.csv", "curves"),
