@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from lib.models import build
+from report.results import Run
 from workflow_scripts.common.checkpoints import epochs_kept, load_model, load_points, load_state, save
 
 
@@ -35,3 +36,12 @@ def test_points_come_as_pixels_and_labels(tmp_path):
     x, y, index = load_points(path, "mnist", "test")
     assert x.shape == (2, 1, 28, 28) and x.dtype == torch.float32 and y.tolist() == [3, 1] and index.tolist() == [7, 9]
     assert x[0, 0, 0, 1].item() == pytest.approx(1 / 255)
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path):
+    about, kept = Run("mnist", "lr", "std", 0)._asdict(), {1: build("mnist", "lr").state_dict()}
+    contents = set()
+    for name in range(5):  # the order of several entries of metadata would differ from call to call
+        save(tmp_path / f"{name}.safetensors", kept, about)
+        contents.add((tmp_path / f"{name}.safetensors").read_bytes())
+    assert len(contents) == 1

@@ -1,5 +1,6 @@
 """Checkpoints in one safetensors file a run, and the points at which they are measured."""
 
+import json
 import re
 from contextlib import contextmanager
 
@@ -14,10 +15,13 @@ from workflow_scripts.common.files import whole_file
 
 
 def save(path, kept, about):
-    """Write `kept`, {epoch: state_dict}, to one file; `about` is a flat dict that describes the run."""
+    """Write `kept`, {epoch: state_dict}, to one file; `about` is a flat dict that describes the run.
+
+    The same content gives the same bytes, so that a checksum tells whether two runs ended in the same bits.
+    """
     tensors = {f"epoch{epoch}/{name}": tensor for epoch, state in kept.items() for name, tensor in state.items()}
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}  # channels-last kernels are not
-    content = to_bytes(tensors, metadata={name: str(value) for name, value in about.items()})
+    content = to_bytes(tensors, metadata={"run": json.dumps(about)})  # one entry: of several the order is random
     with whole_file(path) as partial:
         partial.write_bytes(content)  # save_file would leave a temporary file of its own where it is killed
 
