@@ -58,7 +58,7 @@ def progress_bar(total, what, unit, done=0):
         delay=TERMINAL_SECONDS,  # short jobs say nothing
         miniters=1,
         leave=True,
-        bar_format="{desc}: {unit} {n_fmt} of {total_fmt}, {elapsed} so far, {remaining} to go {postfix}\n",
+        bar_format="{desc}: {unit} {n_fmt} of {total_fmt}, {elapsed} so far, {remaining} to go{postfix}\n",
     )
     bar.update_to = lambda done, _: bar.update(done - bar.n)
     return bar
