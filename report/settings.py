@@ -119,10 +119,9 @@ def scale(of_networks, tables):
             whole, less = [], {}  # networks that have such a thing; {the paper's: {ours: networks with less}}
             for name, of_network in of_networks.items():
                 ours, theirs = getattr(of_network, field), getattr(paper(name[1]), field)
-                if ours is not None and theirs is not None:
-                    whole.append(name)
-                    if ours < theirs:
-                        less.setdefault(theirs, {}).setdefault(ours, []).append(name)
+                whole += [name] if theirs and (ours is not None or field == "drawn") else []
+                if ours is not None and theirs is not None and ours < theirs:
+                    less.setdefault(theirs, {}).setdefault(ours, []).append(name)
             for theirs, of_ours in less.items():
                 ours = ", ".join(f"{n:,}{named(names, whole)}" for n, names in of_ours.items())
                 found.append(f"{WORDS[field]} {ours} instead of {theirs:,}")

@@ -218,7 +218,7 @@ def _short(given, case, points, *, enough=claims.POINTS, margin=False, samples=N
     """Why a row cannot be judged at this scale, in words; empty where it can."""
     settings = given.context.networks[case.dataset, case.model]
     if margin:
-        samples = settings.samples
+        samples = settings.drawn or settings.samples
     reach = given.context.settings["attack"]["step"] * (settings.steps or 0)
     reasons = {
         "stand-in data": given.context.datasets[case.dataset]["stand_in"],

@@ -206,10 +206,11 @@ def drawn():
     ]
 
 
-def scale_of(tables, datasets=None):
+def scale_of(tables, datasets=None, methods=tuple(METHODS)):
     """One sentence for captions: what is less than in the paper for the networks that tables show, or an empty one."""
-    shown = {name: network for name, network in networks(config).items() if datasets is None or name[0] in datasets}
-    return scale(shown, tables)
+    found = [run for table in tables for run in runs_in_table(table, datasets) if run.method in methods]
+    shown = {(run.dataset, run.model) for run in found}
+    return scale({name: network for name, network in networks(config).items() if name in shown}, tables)
 
 
 def commit():

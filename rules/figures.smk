@@ -30,7 +30,7 @@ for number, figure in FIGURES.items():
         params:
             module=module_of(number),
             figure=number,
-            scale=scale_of(figure.tables, figure.datasets),
+            scale=scale_of(figure.tables, figure.datasets, figure.methods),
         message:
             "Draw figure {params.figure}."
         script:

@@ -62,7 +62,7 @@ JOBS = {
     "attack": lambda: attack.main(*NETWORK, **OF_NETWORK, **WHOLE_PGD, eps=[0.5]),
     "attack_strong": lambda: attack_strong.main(*NETWORK, **OF_NETWORK, **PGD, eps=[0.5], distance_steps=1),
     "bracket": lambda: bracket.main(*NETWORK, RUN, epochs=[1], steps=1, device=OF_NETWORK["device"]),
-    "convergence": lambda: convergence.main(*NETWORK, **OF_NETWORK, **ESTIMATE, subset=2),
+    "convergence": lambda: convergence.main(*NETWORK, **OF_NETWORK, **ESTIMATE | {"drawn": 20}, subset=2),
     "masking": lambda: masking.main(*NETWORK, **OF_NETWORK, **PGD, eps=0.5, subset=2, factors=[1], floors=[0.0]),
     "combine": lambda: combine.main([CURVE], "out.csv", "curves"),
     "combine_brackets": lambda: combine.main([EPOCH, BRACKET], "out.csv", "brackets"),

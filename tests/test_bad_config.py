@@ -46,6 +46,8 @@ CASES = [  # key, value, what the line says behind the key
     ("training.learning_rate", float("nan"), "is nan; write a finite number."),
     ("margins.radius", float("inf"), "is inf; write a finite number."),
     ("pathvars", {"results": 3}, ".results is 3; write a text."),
+    ("pathvars", {"results": ""}, ".results is empty; write at least one value."),
+    ("pathvars", {"resluts": "x"}, ".resluts is not a known key; did you mean results?"),
     ("data.source", "torchvison", "is 'torchvison'; did you mean torchvision? Else choose one of auto, torchvision"),
     ("device", "tpu", "is 'tpu'; did you mean cpu? Else choose one of auto, cpu, cuda."),
     ("objective.orthogonality", "project", "is 'project'; choose one of penalty, retraction."),

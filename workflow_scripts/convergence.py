@@ -22,7 +22,7 @@ def main(checkpoints, points, table, run, *, epoch, subset, radius, samples, dra
     model = load_model(checkpoints, run.dataset, run.model, epoch, device=device)
     x, y, index = load_points(points, run.dataset, "test", device=device)
     x, y, index = x[:subset], y[:subset], index[:subset]  # in the order drawn
-    counts = halved(drawn or samples)
+    counts = halved(min(drawn or samples, samples))
     bar = progress_bar(len(x), f"convergence {run}", "point")
     margins, foretold, errors = margins_by_samples(
         model,

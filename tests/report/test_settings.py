@@ -49,5 +49,7 @@ def test_the_scale_names_the_networks_for_which_it_holds():
     assert scale(all_of_them, ["margins"]) == "Below the paper's scale: samples 9 instead of 51,200."
     few = {name: network._replace(drawn=1024) for name, network in whole.items()}
     assert scale(few, ["margins"]) == "Below the paper's scale: samples extrapolated from 1,024 instead of 51,200."
+    some = {name: network._replace(drawn=1024 if name == ("mnist", "cnn") else None) for name, network in whole.items()}
+    assert "samples extrapolated from 1,024 (MNIST CNN) instead of" in scale(some, ["margins"])
     none_of_it = {("mnist01", "lr"): Network(1000, None, None)}  # all points, exact margins
     assert scale(none_of_it, ["margins"]) == ""

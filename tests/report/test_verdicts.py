@@ -108,6 +108,7 @@ def test_a_claim_cannot_be_said(made, key):
     [
         ({"training": {"epochs": {"lr": 99, "mlp": 19, "cnn": 19}}}, "epochs"),
         ({"margins": {"samples": 255}}, "samples"),
+        ({"margins": {"drawn": 255}}, "only 255 samples"),
         ({"attack": {"step": 0.01, "iterations": 30}}, "reaches 0.3"),
     ],
 )
