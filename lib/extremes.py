@@ -57,7 +57,10 @@ def continued(norms: Tensor, samples: int, fit: Callable[[int], Tensor]) -> tupl
     higher = (others @ coefficients[..., None])[..., 0]  # (..., c, q): the largest of the others, above ours
     slope = ((higher > 0)[..., None] * others).mean(-2)  # how the estimate follows the coefficients, (..., c, p)
     # Leaving out a value moves those below it up a rank: what that does, from the largest value's loss on.
-    moved = (slope @ fewer.T * -top[..., : k + 1].diff()).cumsum(-1)  # (..., c, k)
+    fall = -top[..., : k + 1].diff()  # (..., c, k)
+    moved = slope @ fewer.T * fall
+    moved[..., 0] += (higher <= 0).double().mean(-1) * fall[..., 0]  # where the largest itself is what is told
+    moved = moved.cumsum(-1)
     times = moved.new_ones(k)
     times[-1] = drawn - k  # values below the k largest leave the same behind
     mean, square = (moved**power @ times / drawn for power in (1, 2))

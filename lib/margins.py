@@ -88,6 +88,9 @@ def margins_by_samples(
     warn_of_slips(model, x)
     if seeds is None:
         seeds = torch.randint(2**62, (len(x),), generator=generator).tolist()
+    seeds = [int(seed) for seed in seeds]
+    if len(seeds) != len(x) or any(not 0 <= seed < 2**62 for seed in seeds):
+        raise ValueError(f"{len(seeds)} seeds for {len(x)} points: give each one of its own, from 0 to 2^62 - 1")
     with torch.no_grad():
         logits = model(x)  # (n, c)
     top = logits.argmax(1)
@@ -144,7 +147,8 @@ def _drawn(x, seeds, radius, count):
     like = torch.empty(0, dtype=x.dtype)
 
     def draw(i, start):
-        source = torch.Generator().manual_seed(seeds[i] + start)
+        # Neighbouring seeds must not meet in each other's blocks; torch uses the low 32 bits.
+        source = torch.Generator().manual_seed((seeds[i] * 0x9E3779B97F4A7C15 + start) % 2**63)
         block = uniform_ball(BLOCK, x.shape[1:], radius, source, like=like)[: count - start]
         return i, start, block.pin_memory() if x.is_cuda else block.to(x.device)
 

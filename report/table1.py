@@ -83,16 +83,17 @@ def marks(table):
         if any(ours[name] < getattr(theirs, name) for name in SETTINGS):
             told = f" extrapolated from {ours['drawn']:,}" if ours["drawn"] < ours["samples"] else ""
             text = f"epochs {ours['epochs']:,}, samples a margin {ours['samples']:,}{told}, images {ours['images']:,}"
-            text += f", PGD steps {ours['steps']:,}"
+            points = rows.loc[rows["column"] == "average_margin", "points"].max()
+            text += f", PGD steps {ours['steps']:,}, test points {points:,}"
             found[dataset, model] = letters.setdefault(text, chr(ord("a") + len(letters))), text
     return found
 
 
 def caption(table, context, floor=None):
     """Return what Table 1 shows, in plain words: its units, how many images, where data or scale differ."""
-    sizes = table.groupby(["column", "dataset"], sort=False)["points"].max()
-    images = " and ".join(f"{n:,} test images of {title(context, name)}" for name, n in sizes["clean"].items())
-    points = " and ".join(f"{n:,}" for n in sizes["average_margin"].unique())
+    sizes = table.groupby(["column", "dataset"], sort=False)["points"].agg(_span)
+    images = " and ".join(f"{n} test images of {title(context, name)}" for name, n in sizes["clean"].items())
+    points = _span(table.loc[table["column"] == "average_margin", "points"])
     seeds, attack, masked = table["seeds"].max(), "L2 PGD", ""
     if floor is not None:
         attack = "the strongest of three L2 attacks (PGD on the cross-entropy and on the margin loss, minimum norm)"
@@ -109,6 +110,12 @@ def caption(table, context, floor=None):
         *dict.fromkeys(f"({letter}) {text}." for letter, text in marks(table).values()),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _span(counts):
+    """The numbers of points or images of several networks: one, or from the least to the most."""
+    counts = sorted(set(counts[counts > 0])) or [0]
+    return f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
 
 
 def heading(column):

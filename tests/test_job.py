@@ -10,6 +10,7 @@ import torch
 from workflow_scripts.common import job
 from workflow_scripts.common.device import pick_device
 from workflow_scripts.common.files import whole_file
+from workflow_scripts.common.tables import benchmarked
 
 IMPORT = "from workflow_scripts.common.job import log_to; "
 
@@ -112,3 +113,14 @@ print(*(faults() for _ in range(30)))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     first, *_, last = map(int, done.stdout.split())
     assert last <= first / 10
+
+
+def test_benchmarks_of_other_runs_do_not_count(tmp_path):
+    for run in ("mnist/mlp/std/seed0", "mnist/mlp/std/seed9"):
+        path = tmp_path / "margins" / run / "epoch1.tsv"
+        path.parent.mkdir(parents=True)
+        path.write_text("s\n2.5\n")
+    (tmp_path / "attack/mnist/mlp/std").mkdir(parents=True)
+    (tmp_path / "attack/mnist/mlp/std/seed0.tsv").write_text("s\n4.0\n")
+    record = {"dataset": "mnist", "model": "mlp", "method": "std", "seed": 0}
+    assert benchmarked(tmp_path, [record]) == {"attack": 4.0, "margins": 2.5}

@@ -37,7 +37,7 @@ def main(tables, pages, records, provenance, record, *, settings, commit, logs):
     for path in map(Path, pages):
         with whole_file(folder / path.name) as partial:
             shutil.copyfile(path, partial)
-    seconds = {"train": sum(run["seconds"] for run in trained)} | benchmarked(logs)
+    seconds = {"train": sum(run["seconds"] for run in trained)} | benchmarked(logs, trained)
     about = {
         "commit": commit,
         "settings": settings,

@@ -28,7 +28,7 @@ def main(provenance, records, figures, captions, html, md, *, settings, scale, c
         context,
         claims,
         runs=runs,
-        seconds={"training": sum(run["seconds"] for run in runs), "other jobs": sum(benchmarked(logs).values())},
+        seconds={"training": sum(run["seconds"] for run in runs), "other jobs": sum(benchmarked(logs, runs).values())},
         commit=commit,
         figures=[described(*pair, settings) for pair in zip(figures, captions, strict=True)],
     )

@@ -116,3 +116,16 @@ def test_too_few_draws_are_refused():
     with pytest.raises(ValueError, match="draw at least 20"):
         expected_maximum(drawn(shape=(19, 2)), SAMPLES)
     assert expected_maximum(drawn(shape=(20, 2)), SAMPLES)[0].isfinite().all()
+
+
+@pytest.mark.parametrize("kind", [torch.randn, torch.rand])
+def test_the_error_is_the_jackknifes_also_where_the_largest_draw_is_what_is_told(kind):
+    norms = 10 + kind(1024, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    _, error = expected_maximum(norms, 51200)
+    order = norms.sort(0, descending=True).values
+    without = torch.stack([expected_maximum(torch.cat([order[:i], order[i + 1 :]]), 51200)[0] for i in range(520)])
+    times = torch.ones(520, 1, dtype=torch.float64)
+    times[-1] = 1024 - 519  # values below the upper half leave the same behind
+    mean = (times * without).sum(0) / 1024
+    expected = (1023 / 1024 * (times * (without - mean) ** 2).sum(0)).sqrt()
+    assert (error > 0).all() and (error / expected - 1).abs().median() < 0.02

@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 import torch
 from scipy.stats import kstest
 from torch import nn
 
+from lib import margins
 from lib.margins import linear_margins, margins_by_samples, margins_with_errors, sampled_margins, uniform_ball
 from lib.models import build
 
@@ -93,8 +95,7 @@ def test_mlp_against_brute_force_in_float64():
     found = sampled_margins(model, x, y, radius=1.0, samples=20, generator=torch.Generator().manual_seed(7))
     seeds = torch.randint(2**62, (3,), generator=torch.Generator().manual_seed(7)).tolist()
     model.double()
-    for i, seed in enumerate(seeds):
-        deltas = uniform_ball(1024, x[i].shape, 1.0, torch.Generator().manual_seed(seed), like=x)[:20]
+    for i, _, deltas in margins._drawn(x.float(), seeds, 1.0, 20):
         logits = model(x[i : i + 1].double())[0]
         top = logits.argmax().item()
         lipschitz = torch.zeros(10, dtype=torch.float64)
@@ -207,3 +208,15 @@ def test_what_is_foretold_from_each_count_is_what_it_alone_foretells():
 def test_too_few_draws_are_refused():
     with pytest.raises(ValueError, match="8 of 4096 samples are drawn: draw at least 20 of them, or all"):
         sampled_margins(build("mnist", "lr"), torch.rand(1, 1, 28, 28), torch.tensor([0]), samples=4096, drawn=8)
+
+
+def test_seeds_are_one_a_point_and_share_no_draws():
+    model, x, y = build("mnist", "mlp").requires_grad_(False), torch.rand(2, 1, 28, 28), torch.tensor([0, 1])
+    for seeds in ([1], [1, 2, 3], [1, -1], [1, 2**62]):
+        with pytest.raises(ValueError, match="seeds for 2 points: give each one of its own"):
+            sampled_margins(model, x, y, samples=4, seeds=seeds)
+    expected = sampled_margins(model, x, y, samples=4, seeds=[1, 2])
+    for seeds in (np.array([1, 2]), torch.tensor([1, 2])):
+        assert torch.equal(sampled_margins(model, x, y, samples=4, seeds=seeds), expected)
+    blocks = [block for *_, block in margins._drawn(x, [0, 1024], 1.0, 2048)]
+    assert len({tuple(block[0].flatten()[:3].tolist()) for block in blocks}) == 4

@@ -212,7 +212,7 @@ def test_networks_below_the_papers_settings_are_marked_and_share_a_mark_where_th
         *(("mnist", "mlp", "a"), ("mnist", "cnn", "b"), ("cifar10", "mlp", "a"))
     ]
     markdown = tables.to_markdown(table, context)
-    assert "(a) epochs 16, samples a margin 32, images 40, PGD steps 50." in markdown
+    assert "(a) epochs 16, samples a margin 32, images 40, PGD steps 50, test points 20." in markdown
     assert (
         "(b) epochs 8, samples a margin 51,200 extrapolated from 1,024, images" in markdown
         and "| CNN (b) | Std |" in markdown
@@ -222,3 +222,11 @@ def test_networks_below_the_papers_settings_are_marked_and_share_a_mark_where_th
     assert (row.epochs, row.samples, row.drawn, row.images, row.steps) == (8, 51200, 1024, 40, 50)
     strong = tables.table1(tidy["attacks"].assign(gradient=1.0), tidy["margin_summary"], context, floor=0.0)
     assert cell(strong, "mnist", "cnn", "std", "0.5").steps == 60
+
+
+def test_where_networks_have_other_numbers_of_points_the_caption_and_the_marks_say_so(tidy):
+    few = tidy["margin_summary"].assign(points=tidy["margin_summary"]["model"].map({"mlp": 20, "cnn": 4}).fillna(20))
+    context = tidy["context"]._replace(networks={("mnist", "cnn"): Network(8, 20, 4, 32, None, 40, 50, 60)})
+    table = make(tidy, margin_summary=few, context=context)
+    text = tables.caption(table, context)
+    assert "on 4 to 20 test points" in text and "test points 4." in text and "on 40 test images of MNIST" in text

@@ -33,11 +33,15 @@ def read_datasets(paths):
     return {record["dataset"]: record for record in read_records(paths)}
 
 
-def benchmarked(logs):
-    """Return the seconds of all jobs that left a benchmark file, by step; not of training, whose records have them."""
+def benchmarked(logs, records):
+    """Return the seconds of all jobs that left a benchmark file, by step; not of training, whose records have them.
+
+    Only the runs that have a record count: files of an earlier config may lie beside theirs.
+    """
+    runs = {"{dataset}/{model}/{method}/seed{seed}".format(**record) for record in records}
     found = {}
     for path in sorted(Path(logs).rglob("*.tsv")):
-        step = path.relative_to(logs).parts[0]
-        if step != "train":
+        step, *run = path.relative_to(logs).with_suffix("").parts
+        if step != "train" and "/".join(run[:4]) in runs:
             found[step] = found.get(step, 0.0) + pd.read_csv(path, sep="\t")["s"].sum()
     return found
