@@ -25,9 +25,9 @@ runs:
   mnist01: {lr: []}
   mnist: {lr: [], mlp: [std], cnn: []}
   cifar10: {lr: [], mlp: [], cnn: []}
-training: {epochs: {mlp: 4}}
+training: {epochs: {mlp: 20}} # some seconds: a job whose Snakemake was killed ends within one, before it is trained
 points: {train: 20, test: 20}
-checkpoints: {mlp: [4]}
+checkpoints: {mlp: [20]}
 margins: {samples: 64}
 attack: {eps: {mnist: [0.5, 2.0]}, points: 100, iterations: 20}
 masking: {points: 20}
