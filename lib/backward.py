@@ -3,6 +3,7 @@
 A step maps an input x (n, ...) to (output, back); back maps gradients (n, k, *output) to (n, k, *input) and
 may overwrite its argument. The k directions of a sample share its masks, which are floats and multiplied in
 place: the least traffic to memory. Images on a CPU are channels-last, as its convolutions want them.
+Outputs and masks have the precision of x. Gradients may have another one, say bfloat16.
 """
 
 from collections.abc import Callable
@@ -34,9 +35,11 @@ def has_step(layer: Callable) -> bool:
     return type(layer) in _STEPS
 
 
-def step_of(layer: nn.Module) -> Callable[[torch.Tensor], tuple[torch.Tensor, Callable]]:
-    """The step of a layer; it reads the layer's weights once, now."""
-    return _STEPS[type(layer)](layer)
+def step_of(
+    layer: nn.Module, precision: torch.dtype | None = None
+) -> Callable[[torch.Tensor], tuple[torch.Tensor, Callable]]:
+    """The step of a layer; it reads the layer's weights once, now. precision: of the gradients, default that of x."""
+    return _STEPS[type(layer)](layer, precision)
 
 
 def _unpacked(model):
@@ -45,25 +48,26 @@ def _unpacked(model):
     return [layer for part in model for layer in _unpacked(part)]
 
 
-def _linear(layer):
+def _linear(layer, precision):
     weight, bias = layer.weight.detach(), layer.bias
+    pulling = weight.to(precision or weight.dtype)
 
     def step(x):
-        return F.linear(x, weight, bias), lambda g: g @ weight
+        return F.linear(x, weight, bias), lambda g: g @ pulling
 
     return step
 
 
-def _relu(layer):
+def _relu(layer, precision):
     def step(x):
         y = F.relu(x)
-        mask = y.sign()[:, None]  # 0 or 1
+        mask = y.to(precision or y.dtype).sign()[:, None]  # 0 or 1
         return y, lambda g: g.mul_(mask)
 
     return step
 
 
-def _flatten(layer):
+def _flatten(layer, precision):
     def step(x):
         def back(g):
             n, k = g.shape[:2]
@@ -74,7 +78,7 @@ def _flatten(layer):
     return step
 
 
-def _max_pool(layer):
+def _max_pool(layer, precision):
     window = _pair(layer.kernel_size)
 
     def step(x):
@@ -87,19 +91,21 @@ def _max_pool(layer):
             return F.pad(t, (0, rest[1], 0, rest[0])) if any(rest) else t  # what the pooling dropped
 
         place = torch.arange(size.numel(), device=x.device, dtype=torch.float32).reshape(size)
-        mask = (enlarge(index.float()) == place).to(x.dtype)[:, None]  # one entry of each window
+        mask = (enlarge(index.float()) == place).to(precision or x.dtype)[:, None]  # one entry of each window
         return y, lambda g: enlarge(g.flatten(0, 1)).unflatten(0, g.shape[:2]).mul_(mask)
 
     return step
 
 
-def _conv(layer):
+def _conv(layer, precision):
     weight, bias = _images(layer.weight.detach()), layer.bias
     kernel, stride, padding, dilation = layer.kernel_size, layer.stride, layer.padding, layer.dilation
-    few = weight.shape[1] <= 4 and layer.groups == 1 and weight.device.type == "cpu"
+    pulling = weight.to(precision or weight.dtype)
+    plain = layer.groups == 1 and weight.device.type == "cpu" and pulling.dtype != torch.bfloat16
+    few = weight.shape[1] <= 4 and plain  # in bfloat16 the processor's own way is the faster one
 
     def step(x):
-        y = F.conv2d(_images(x), weight, bias, stride, padding, dilation, layer.groups)
+        y = _images(F.conv2d(_images(x), weight, bias, stride, padding, dilation, layer.groups))
         size = x.shape[2:]
         room = [size[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1 for i in (0, 1)]
         rest = [room[i] % stride[i] for i in (0, 1)]  # rows and columns that the stride left out
@@ -107,9 +113,9 @@ def _conv(layer):
         def back(g):
             lead, g = g.shape[:2], g.flatten(0, 1)
             if few:
-                g = _to_few_channels(g, weight, size, stride, padding, dilation)
+                g = _to_few_channels(g, pulling, size, stride, padding, dilation)
             else:
-                g = F.conv_transpose2d(g, weight, None, stride, padding, rest, layer.groups, dilation)
+                g = F.conv_transpose2d(g, pulling, None, stride, padding, rest, layer.groups, dilation)
             return g.unflatten(0, lead)
 
         return y, back

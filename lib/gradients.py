@@ -43,7 +43,7 @@ def cross_lipschitz_norms(model: Model, x: torch.Tensor, top: torch.Tensor) -> t
 
     x (n, ...), top (n,) int64 -> (n, c), exactly 0 where k = top. For many batches take `cross_lipschitz`.
     """
-    return _norms_function(model, triangular=False)(x, top)
+    return norms_function(model, triangular=False)(x, top)
 
 
 def cross_lipschitz(model: Model) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
@@ -52,7 +52,7 @@ def cross_lipschitz(model: Model) -> Callable[[torch.Tensor, torch.Tensor], torc
     It does once, in about a second, what depends on the weights alone: a first linear layer W (h, d) is
     replaced by the triangular factor of W^T = QR, as ||W^T v|| = ||R v||: at most h rows, zeros skipped.
     """
-    return _norms_function(model, triangular=True)
+    return norms_function(model, triangular=True)
 
 
 def samples_at_once(model: Model, x: torch.Tensor, *, directions: int | None = None) -> int:
@@ -114,28 +114,43 @@ def side_by_side(function: Callable, *parts: Sequence) -> list:
         torch.set_num_threads(threads)
 
 
-def _norms_function(model, *, triangular):
+def norms_function(
+    model: Model, *, triangular: bool, precision: torch.dtype | None = None
+) -> Callable[..., torch.Tensor]:
+    """The function (x, top) -> norms (n, c) of both, and (x, top, others) -> norms (n, k) for others (n, k) only.
+
+    precision: that of the gradients, default that of x; the last layer is pulled back in that of x all the same, as
+    the rows of two classes may nearly cancel.
+    """
     if not is_fast(model):
         return partial(shrinking(partial(_in_parts, partial(_autograd_norms, model))), _SLOW_SAMPLES, map)
     layers = layers_of(model)
-    steps = [step_of(layer) for layer in layers]
+    steps = [step_of(layer, precision) for layer in layers[:-1]] + [step_of(layers[-1])]
     first = next((i for i, layer in enumerate(layers) if type(layer) is not nn.Flatten), 0)
-    blocks = _triangle(layers[first].weight) if triangular and type(layers[first]) is nn.Linear else None
+    blocks = None
+    if triangular and type(layers[first]) is nn.Linear:
+        blocks = _triangle(layers[first].weight, 1 if precision else _BLOCKS, precision)
 
-    def part(x, top):
+    def part(x, top, others=None):
         logits, backs = _forward(steps, x)
-        if blocks is None:
-            return _norms(logits, lambda v: _length(_backward(backs, v)), top)
-        return _norms(logits, lambda v: _block_norms(_backward(backs[first + 1 :], v), blocks), top)
+        kept = backs if blocks is None else backs[first + 1 :]
+
+        def norms_of(v):
+            for last in kept[-1:]:
+                v = last(v).to(precision or v.dtype)
+            g = _backward(kept[:-1], v)
+            return _length(g) if blocks is None else _block_norms(g, blocks)
+
+        return _norms(logits, norms_of, top, others)
 
     in_parts = shrinking(partial(_in_parts, part))
     size = None  # asked of the first batch, as the others are like it
 
-    def norms(x, top):
+    def norms(x, top, *others):
         nonlocal size
         size = size or samples_at_once(model, x)
         apply, share = (map, len(x)) if x.is_cuda else (side_by_side, -(-len(x) // torch.get_num_threads()))
-        return in_parts(min(size, share), apply, x, top)
+        return in_parts(min(size, share), apply, x, top, *others)
 
     return norms
 
@@ -158,24 +173,26 @@ def _backward(backs, g):
 
 
 @torch.no_grad()
-def _norms(logits, norms_of, top):
+def _norms(logits, norms_of, top, others=None):
     n, c = logits.shape
+    unit = torch.eye(c, dtype=logits.dtype, device=logits.device)
+    if others is not None:
+        return norms_of(unit[top][:, None] - unit[others])
     others = torch.arange(c - 1, device=top.device)
     others = others + (others >= top[:, None])  # (n, c - 1): all classes but top
-    unit = torch.eye(c, dtype=logits.dtype, device=logits.device)
     norms = norms_of(unit[top][:, None] - unit[others])  # (n, c - 1)
     return logits.new_zeros(n, c).scatter(1, others, norms)
 
 
-def _in_parts(function, size, apply, x, top):
-    return torch.cat(list(apply(function, x.split(size), top.split(size))))
+def _in_parts(function, size, apply, *tensors):
+    return torch.cat(list(apply(function, *(tensor.split(size) for tensor in tensors))))
 
 
 @torch.no_grad()
-def _triangle(weight):
+def _triangle(weight, count, precision):
     """The factor R of weight^T = QR in block rows without their zeros: [(start, block (h - start, rows))]."""
-    r = torch.linalg.qr(weight.double().T, mode="r").R.to(weight.dtype)  # (min(d, h), h)
-    rows = max(64, -(-len(r) // _BLOCKS))
+    r = torch.linalg.qr(weight.double().T, mode="r").R.to(precision or weight.dtype)  # (min(d, h), h)
+    rows = max(64, -(-len(r) // count))
     return [(i, r[i : i + rows, i:].T.contiguous()) for i in range(0, len(r), rows)]
 
 
@@ -184,12 +201,13 @@ def _block_norms(g, blocks):
 
 
 def _length(g):
-    return torch.linalg.vector_norm(g, dim=tuple(range(2, g.ndim)))  # (n, k)
+    dtype = torch.float32 if g.dtype == torch.bfloat16 else g.dtype
+    return torch.linalg.vector_norm(g, dim=tuple(range(2, g.ndim)), dtype=dtype)  # (n, k)
 
 
-def _autograd_norms(model, x, top):
+def _autograd_norms(model, x, top, others=None):
     logits, vjp = _autograd_pullback(model, x)
-    return _norms(logits, lambda v: _length(vjp(v)), top)
+    return _norms(logits, lambda v: _length(vjp(v)), top, others)
 
 
 def _autograd_pullback(model, x):

@@ -13,7 +13,8 @@ import torch
 
 from .checks import warn_of_slips
 from .extremes import LEAST, expected_maximum
-from .gradients import Model, Progress, cross_lipschitz
+from .gradients import Model, Progress
+from .screen import largest_first
 
 BLOCK = 1024  # perturbations are drawn in blocks of this many, whatever the batch size
 
@@ -35,7 +36,7 @@ def linear_margins(weight: torch.Tensor, bias: torch.Tensor, x: torch.Tensor, y:
 def sampled_margins(
     model: Model, x: torch.Tensor, y: torch.Tensor, *, radius: float = 5.0, samples: int = 51200,
     drawn: int | None = None, generator: torch.Generator | None = None, seeds: Sequence[int] | None = None,
-    batch: int | None = None, progress: Progress | None = None,
+    batch: int | None = None, progress: Progress | None = None, precision: str = "auto",
 ) -> torch.Tensor:  # fmt: skip
     """Estimate the signed margins (n,) of any classifier by sampled local Lipschitz constants, eq. (3).
 
@@ -47,8 +48,9 @@ def sampled_margins(
     None draws all. generator: torch.Generator on the CPU; each point draws its own perturbations from a seed taken from
     it, on the CPU, so that the samples depend neither on the device nor on `batch`, the number of perturbed points
     handled at once. seeds: these seeds (n,) instead, whole numbers below 2^62; a point's samples then do not depend on
-    the other points either. progress: called after each point with (done, n). Raises ValueError where radius, samples,
-    drawn or shapes make no sense.
+    the other points either. progress: called after each point with (done, n). precision: "auto" looks for the largest
+    norms in bfloat16, where the processor is faster so, and computes those in float32; "float32" computes all of them.
+    Raises ValueError where radius, samples, drawn or shapes make no sense.
 
     >>> import minavg, torch
     >>> x, y = torch.tensor([[0.9, 0.4], [0.2, 0.5]]), torch.tensor([0, 0])
@@ -56,13 +58,14 @@ def sampled_margins(
     tensor([ 0.3536, -0.2121])
     """
     options = {"radius": radius, "generator": generator, "seeds": seeds, "batch": batch, "progress": progress}
+    options["precision"] = precision
     return margins_with_errors(model, x, y, samples=samples, drawn=drawn, **options)[0]
 
 
 def margins_with_errors(
     model: Model, x: torch.Tensor, y: torch.Tensor, *, radius: float = 5.0, samples: int = 51200,
     drawn: int | None = None, generator: torch.Generator | None = None, seeds: Sequence[int] | None = None,
-    batch: int | None = None, progress: Progress | None = None,
+    batch: int | None = None, progress: Progress | None = None, precision: str = "auto",
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """Return the margins (n,) of `sampled_margins` and their standard errors (n,), in the units of x.
 
@@ -70,6 +73,7 @@ def margins_with_errors(
     """
     counts = [samples if drawn is None else min(drawn, samples)]
     options = {"radius": radius, "generator": generator, "seeds": seeds, "batch": batch, "progress": progress}
+    options["precision"] = precision
     _, foretold, errors = margins_by_samples(model, x, y, counts=counts, samples=samples, **options)
     return foretold[0], errors[0]
 
@@ -77,7 +81,7 @@ def margins_with_errors(
 def margins_by_samples(
     model: Model, x: torch.Tensor, y: torch.Tensor, *, counts: Sequence[int], samples: int, radius: float = 5.0,
     generator: torch.Generator | None = None, seeds: Sequence[int] | None = None, batch: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress | None = None, precision: str = "auto",
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
     """Return margins (len(counts), n) from the largest norm of each of the ascending `counts` of nested draws, those
     foretold from these draws for `samples`, and the errors of the latter.
@@ -94,13 +98,13 @@ def margins_by_samples(
     with torch.no_grad():
         logits = model(x)  # (n, c)
     top = logits.argmax(1)
-    norms_at = cross_lipschitz(model)
+    norms_at = largest_first(model, x, precision)
     largest, expected, errors = logits.new_full((3, len(counts), *logits.shape), torch.nan)  # of L_k of each point
     for i, start, block in _drawn(x, seeds, radius, counts[-1]):
-        parts = [norms_at(x[i] + delta, top[i].expand(len(delta))) for delta in block.split(batch or BLOCK)]
-        norms = torch.cat(parts)  # (block, c)
         if start == 0:
             so_far, kept = torch.zeros_like(logits[i]), []
+        parts = [norms_at(x[i] + delta, top[i].expand(len(delta)), so_far) for delta in block.split(batch or BLOCK)]
+        norms = torch.cat(parts)  # (block, c)
         running = torch.maximum(norms.cummax(0).values, so_far)
         so_far = running[-1]
         kept += [norms] if counts[0] < samples else []

@@ -51,6 +51,7 @@ rule margins:
         radius=config["margins"]["radius"],
         samples=for_network("margins.samples"),
         drawn=for_network("margins.drawn"),
+        precision=config["margins"]["precision"],
         margins_seed=config["margins"]["seed"],
         device=config["device"],
     message:
@@ -115,6 +116,7 @@ rule convergence:
         radius=config["margins"]["radius"],
         samples=for_network("margins.samples"),
         drawn=for_network("margins.drawn"),
+        precision=config["margins"]["precision"],
         margins_seed=config["margins"]["seed"],
         device=config["device"],
     message:

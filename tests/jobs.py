@@ -36,7 +36,7 @@ OBJECTIVE = {"lam": 0.0, "beta": 0.0, "tau": None, "orthogonality": "penalty"}
 SGD = {"learning_rate": 0.01, "momentum": 0.9, "batch_size": 20}
 NETWORK = (MLP, POINTS, "out.csv")
 OF_NETWORK = {"run": RUN, "epoch": 1, "device": "cpu"}
-ESTIMATE = {"radius": 1.0, "samples": 2, "drawn": None, "margins_seed": 0}
+ESTIMATE = {"radius": 1.0, "samples": 2, "drawn": None, "precision": "auto", "margins_seed": 0}
 
 
 def prepare_data(source="npz", dataset="mnist"):

@@ -12,7 +12,7 @@ from workflow_scripts.common.point_tables import point_table
 from workflow_scripts.common.runner import call
 
 
-def main(checkpoints, points, table, run, *, epoch, subset, radius, samples, drawn, margins_seed, device):
+def main(checkpoints, points, table, run, *, epoch, subset, radius, samples, drawn, precision, margins_seed, device):
     """Write one line a number of samples and point: samples, index, label, margin, foretold, foretold_error.
 
     The numbers are those that are drawn, halved again and again; the samples are nested. foretold: the margin of all
@@ -33,6 +33,7 @@ def main(checkpoints, points, table, run, *, epoch, subset, radius, samples, dra
         radius=radius,
         seeds=point_seeds(index, seed=margins_seed, split="test"),
         progress=bar.update_to,
+        precision=precision,
     )  # (len(counts), points) each
     bar.close()
     parts = []

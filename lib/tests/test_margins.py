@@ -198,10 +198,11 @@ def test_all_drawn_have_no_error_and_linear_models_neither():
 def test_what_is_foretold_from_each_count_is_what_it_alone_foretells():
     model = build("mnist", "mlp").requires_grad_(False)
     x, y, seeds = torch.rand((2, 1, 28, 28)), torch.tensor([0, 1]), [3, 4]
-    drawn, foretold, errors = margins_by_samples(model, x, y, counts=[8, 40, 1500], samples=4096, seeds=seeds)
+    options = {"samples": 4096, "seeds": seeds, "precision": "float32"}
+    drawn, foretold, errors = margins_by_samples(model, x, y, counts=[8, 40, 1500], **options)
     assert foretold[0].isnan().all() and errors[0].isnan().all() and not drawn.isnan().any()
     for j, count in ((1, 40), (2, 1500)):
-        alone = margins_with_errors(model, x, y, samples=4096, drawn=count, seeds=seeds)
+        alone = margins_with_errors(model, x, y, drawn=count, **options)
         assert torch.equal(foretold[j], alone[0]) and torch.equal(errors[j], alone[1])
 
 

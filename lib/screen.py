@@ -1,0 +1,55 @@
+"""Largest gradient norms, found in bfloat16 and confirmed in float32, where the processor is faster so."""
+
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from .backward import layers_of
+from .gradients import Model, cross_lipschitz, is_fast, norms_function
+
+BOUND = 2**-7  # of the relative error of a norm in bfloat16, three times the largest seen (benchmarks/NOTES.md)
+
+
+def is_screened(model: Model, x: torch.Tensor, precision: str = "auto") -> bool:
+    """Whether `largest_first` screens in bfloat16 the norms of `model` at points like x.
+
+    precision: "auto" where the processor multiplies bfloat16 matrices itself, "bfloat16" wherever the
+    networks' layers allow it, "float32" never. Raises ValueError for another word.
+    """
+    if precision not in ("auto", "bfloat16", "float32"):
+        raise ValueError(f"precision is {precision!r}: choose auto, bfloat16 or float32")
+    if precision == "float32" or x.is_cuda or x.dtype != torch.float32 or not is_fast(model):
+        return False
+    deep = sum(isinstance(layer, nn.Linear | nn.Conv2d) for layer in layers_of(model)) > 1
+    return deep and (precision == "bfloat16" or getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+
+
+def largest_first(model: Model, x: torch.Tensor, precision: str = "auto") -> Callable[..., torch.Tensor]:
+    """The function (x, top, so_far) -> norms (n, c) of `cross_lipschitz`, for samples in the order they are drawn.
+
+    so_far (c,): the largest norms before these. A norm that is the largest up to its place, so_far included, is that
+    of float32; the others are those of bfloat16. Which ones are computed again does not depend on later samples.
+    Where one of these was further off than BOUND, float32 computes all norms of the call, with a warning.
+    """
+    exact = cross_lipschitz(model)
+    if not is_screened(model, x, precision):
+        return lambda x, top, so_far: exact(x, top)
+    rough = norms_function(model, triangular=True, precision=torch.bfloat16)
+
+    def norms(x, top, so_far):
+        found = rough(x, top)  # (n, c)
+        highest = torch.maximum(found.cummax(0).values, so_far)
+        rows, classes = ((found > 0) & (found >= (1 - 2 * BOUND) * highest)).nonzero(as_tuple=True)
+        if not len(rows):
+            return found
+        confirmed = exact(x[rows], top[rows], classes[:, None])[:, 0]
+        error = (found[rows, classes] / confirmed - 1).abs().max().item()
+        if error > BOUND:
+            warnings.warn(f"norms are {100 * error:.2g} % off in bfloat16: float32 computes them", stacklevel=2)
+            return exact(x, top)
+        found[rows, classes] = confirmed
+        return found
+
+    return norms
