@@ -2,6 +2,7 @@
 
 Writes a line for each network, estimator and number of draws to a CSV file, and the figure; prints the tables of
 docs/samples.md, where the rule of the choice stands, and the choice. Errors are relative errors of margins, in percent.
+Lines of networks whose norms are not there stay as they are: norms take 100 MB a network, and hours.
 """
 
 import argparse
@@ -31,12 +32,12 @@ def main(argv=None):
     args = _arguments(argv)
     torch.set_num_threads(args.threads)
     rows = []
-    for folder in sorted(args.norms.glob("*-*-*-*"), key=order):
+    for folder in sorted(args.norms.glob("*-*-*-*"), key=lambda folder: order(folder.name)):
         points = [read(path) for path in sorted(folder.glob("point*.npz"), key=lambda path: int(path.stem[5:]))]
         if points:
             rows += compare(folder.name, points)
             print(f"{title(folder.name)}: {len(points)} points", flush=True)
-    table = pd.DataFrame(rows)
+    table = with_earlier(pd.DataFrame(rows), args.output / "samples.csv")
     at_block = table[(table.drawn == BLOCK) & (table.samples == SAMPLES)]
     with whole_file(args.output / "samples.csv") as path:
         table.round(4).to_csv(path, index=False)
@@ -46,6 +47,14 @@ def main(argv=None):
     print("bias", all_table(table, lambda row: f"{row.bias:+.2f} ± {row.bias_error:.2f}"), sep="\n\n")
     print("root mean square", all_table(table, lambda row: f"{row.rms:.2f}"), why, sep="\n\n")
     print(chosen_table(table, chosen), few_table(table, chosen), sep="\n\n")
+
+
+def with_earlier(table, path):
+    """Return the table with the lines of other networks that the file at `path`, if any, holds from an earlier call."""
+    if path.is_file():
+        earlier = pd.read_csv(path)
+        table = pd.concat([table, earlier[~earlier.network.isin(table.network)]], ignore_index=True)
+    return table.sort_values("network", key=lambda names: names.map(order), kind="stable", ignore_index=True)
 
 
 def read(path):
@@ -179,8 +188,8 @@ def title(name):
     return f"{OFFICIAL[dataset]} {MODELS[model]} {METHODS[method]}, {epoch} epoch{'s' if epoch != '1' else ''}"
 
 
-def order(folder):
-    dataset, model, method, epoch = folder.name.split("-")
+def order(network):
+    dataset, model, method, epoch = network.split("-")
     return (
         *(list(names).index(n) for names, n in ((OFFICIAL, dataset), (MODELS, model), (METHODS, method))),
         int(epoch),

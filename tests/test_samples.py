@@ -91,3 +91,12 @@ def test_the_study_runs_from_files(tmp_path, monkeypatch, capsys):
     table = pd.read_csv(tmp_path / "samples.csv")
     assert set(table.estimator) == set(ALL) and (table.points == 2).all() and (tmp_path / "figure.png").stat().st_size
     assert "MNIST MLP Std, 8 epochs" in capsys.readouterr().out
+
+
+def test_networks_whose_norms_are_not_there_keep_their_lines(tmp_path):
+    path = tmp_path / "samples.csv"
+    first = pd.DataFrame({"network": ["cifar10-mlp-std-8", "mnist-cnn-amr-200"], "bias": [1.0, 2.0]})
+    assert list(samples.with_earlier(first, path).bias) == [2.0, 1.0]
+    first.to_csv(path, index=False)
+    anew = pd.DataFrame({"network": ["mnist-cnn-amr-200", "mnist-cnn-amr-10"], "bias": [3.0, 4.0]})
+    assert list(samples.with_earlier(anew, path).bias) == [4.0, 3.0, 1.0]
