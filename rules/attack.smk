@@ -21,6 +21,7 @@ rule attack:
     resources:
         gpu=GPU,
         mem_mb=network_memory,
+        runtime=runtime("attack"),
     params:
         epoch=last_epoch,
         eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset],
@@ -56,6 +57,7 @@ rule attack_strong:
     resources:
         gpu=GPU,
         mem_mb=network_memory,
+        runtime=runtime("attack_strong"),
     params:
         epoch=last_epoch,
         eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset],
@@ -89,6 +91,7 @@ rule masking:
     resources:
         gpu=GPU,
         mem_mb=network_memory,
+        runtime=runtime("masking"),
     params:
         epoch=last_epoch,
         eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset][-1],

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from report.results import LINEAR, METHODS, MODELS, NETWORKS, OF_NETWORKS, OF_STD, SPLITS, TABLES, Run
 from report.settings import networks, scale, setting
 from rules.sources import sources_of
+from rules.times import minutes
 
 # A GPU job takes the resource gpu=1, of which there is one unless --resources says otherwise.
 GPU = int(config["device"] == "cuda" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None))
@@ -120,6 +121,11 @@ def objective(wildcards):
 def network_memory(wildcards, attempt):
     """MB of host memory of a job with a network: CIFAR-10's images take 1,200, CUDA 2,000 more; the next try, more."""
     return attempt * (4000 if GPU else 2000)
+
+
+def runtime(rule):
+    """Minutes that a job of a rule may take, more at each try, as the resource that clusters ask for."""
+    return lambda wildcards, attempt: attempt * minutes(rule, config, wildcards, GPU)
 
 
 def table_memory(each_seed):

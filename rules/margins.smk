@@ -47,6 +47,7 @@ rule margins:
     resources:
         gpu=GPU,
         mem_mb=network_memory,
+        runtime=runtime("margins"),
     params:
         radius=config["margins"]["radius"],
         samples=for_network("margins.samples"),
@@ -80,6 +81,7 @@ rule bracket:
     resources:
         gpu=GPU,
         mem_mb=network_memory,
+        runtime=runtime("bracket"),
     params:
         epochs=measured_epochs,
         steps=for_network("bracket.steps"),
@@ -110,6 +112,7 @@ rule convergence:
     resources:
         gpu=GPU,
         mem_mb=network_memory,
+        runtime=runtime("convergence"),
     params:
         epoch=last_epoch,
         subset=for_network("convergence.points"),

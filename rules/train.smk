@@ -20,6 +20,7 @@ rule train:
     resources:
         gpu=GPU,
         mem_mb=network_memory,
+        runtime=runtime("train"),
     params:
         objective=objective,
         epochs=for_network("training.epochs"),

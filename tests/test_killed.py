@@ -116,7 +116,7 @@ def finished(folder):
 def results(folder):
     """All files of results, in order; those that only an interrupted job leaves are not results."""
     found = (path for path in (folder / "results").rglob("*") if path.is_file())
-    return sorted(path for path in found if not path.name.startswith((".", "unfinished")))
+    return sorted(path for path in found if not path.name.startswith(".") and "unfinished" not in path.name)
 
 
 def finish(folder):

@@ -9,8 +9,8 @@ from workflow_scripts.common.job import log_to
 def call(main, snakemake):
     """Call `main` with the rule's input, output, params and wildcards, each under the name that it has there.
 
-    `code` is left out; `run` is the Run of the wildcards; wildcards that `main` does not name are not passed. A name
-    that only the rule or only `main` knows is an error.
+    `run` is the Run of the wildcards. Wildcards and `code`, a list of files, are not passed where `main` does not name
+    them. Another name that only the rule or only `main` knows is an error.
     """
     log_to(snakemake.log[0])
     main(**arguments(main, snakemake))
@@ -21,8 +21,9 @@ def arguments(main, snakemake):
     files = [(name, plain(paths)) for part in (snakemake.input, snakemake.output) for name, paths in part.items()]
     wildcards = {name: int(text) if text.isdigit() else text for name, text in snakemake.wildcards.items()}
     given = dict(files) | dict(snakemake.params.items())
-    given.pop("code", None)
     taken = signature(main).parameters
+    if "code" not in taken:
+        given.pop("code", None)
     offered = wildcards | {"run": Run(*map(wildcards.get, Run._fields))}
     given |= {name: offered[name] for name in taken if name in offered and name not in given}
     open_ended = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in taken.values())
