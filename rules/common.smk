@@ -80,6 +80,11 @@ def for_network(key):
     return lambda wildcards: of(wildcards, key)
 
 
+def sampling_threads(wildcards):
+    """CPU threads of a job that samples margins: for a GPU eight, as they draw the samples, the same by any number."""
+    return max(of(wildcards, "threads"), 8 if GPU else 1)
+
+
 def drawn_points(wildcards):
     """How many points of each split a network is measured or attacked at; None means all."""
     if wildcards.use == "attack":

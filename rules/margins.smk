@@ -43,7 +43,7 @@ rule margins:
         model="|".join(NETWORKS),
     conda:
         "../envs/main.yaml"
-    threads: for_network("threads")
+    threads: sampling_threads
     resources:
         gpu=GPU,
         mem_mb=network_memory,
@@ -108,7 +108,7 @@ rule convergence:
         model="|".join(NETWORKS),
     conda:
         "../envs/main.yaml"
-    threads: for_network("threads")
+    threads: sampling_threads
     resources:
         gpu=GPU,
         mem_mb=network_memory,

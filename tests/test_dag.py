@@ -165,3 +165,19 @@ def test_make_reference_is_one_run_of_every_network_in_one_folder(tmp_path):
     trained = re.findall(r"^results/reference/train/(\w+)/(\w+)/(\w+)/seed0/checkpoints", plan, re.MULTILINE)
     assert set(trained) == PAPER
     assert "--workflow-profile profiles/reference -- reference" in (ROOT / "Makefile").read_text()
+
+
+def test_a_job_on_a_gpu_draws_its_samples_by_eight_threads_and_has_a_day(tmp_path):
+    project = copy_project(tmp_path)
+    (project / "probe.smk").write_text(
+        'include: "Snakefile"\nfrom types import SimpleNamespace\n'
+        'cnn = SimpleNamespace(dataset="cifar10", model="cnn", method="std")\n'
+        'print("asks for", sampling_threads(cnn), runtime("margins")(cnn, attempt=2))\n'
+    )
+    found = {}
+    for device in ("cuda", "cpu"):
+        output = snakemake(
+            project, "-n", "-s", "probe.smk", "--configfile", "config.yaml", "--config", f"device={device}"
+        )
+        found[device] = [int(n) for n in re.search(r"^asks for (\d+) (\d+)$", output, re.MULTILINE).groups()]
+    assert found["cuda"] == [8, 2 * 24 * 60] and found["cpu"][0] == 1 and found["cpu"][1] > 2 * 24 * 60
