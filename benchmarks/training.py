@@ -34,7 +34,7 @@ def compare(dataset, model_name, methods, config, device, scale, seconds, clock)
     epochs = {
         names[method]: train(
             build(dataset, model_name).to(device), *images, epochs=10**9, **sgd,
-            **_objective(config["objective"], dataset, model_name, method),
+            **objective(config["objective"], dataset, model_name, method),
         )
         for method in methods
     }  # fmt: skip
@@ -105,7 +105,8 @@ def _images(dataset, model_name, scale):
     return x[:n], y[:n], x[n:], y[n:]
 
 
-def _objective(weights, dataset, model_name, method):
+def objective(weights, dataset, model_name, method):
+    """Return the settings of lib.training.train that make up a method, from the config's objective."""
     return {
         "lam": weights["lambda"] if method == "amr" else 0.0,
         "beta": weights["beta"] if method != "std" else 0.0,
