@@ -23,6 +23,7 @@ bench: environment
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint envs/requirements.txt '.[bench]'
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps torchattacks==3.5.1
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.hours
 
 reference: environment
 	$(BIN)/snakemake --workflow-profile profiles/reference -- reference

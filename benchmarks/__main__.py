@@ -9,7 +9,8 @@ import yaml
 
 from workflow_scripts.common.device import pick_device
 
-from . import attacks, extrapolation, gradients, machine, report, training
+from . import attacks, extrapolation, gpu_model, gradients, machine, report, strong, training
+from .timing import OURS
 
 HERE = Path(__file__).parent
 DEFAULT_SECONDS = 10.0
@@ -24,7 +25,7 @@ def main(argv=None):
     about, scale = machine.describe(device), min(1.0, args.seconds / DEFAULT_SECONDS)
     if scale < 1:
         about += f"; SIZES REDUCED to {100 * scale:.2g} %: this shows that it works, not how fast it is"
-    print(f"Measuring on {about}. With 10 seconds a measurement it takes a quarter of an hour or so.")
+    print(f"Measuring on {about}. With 10 seconds a measurement it takes half an hour or so.")
     rows = everything(config, device, scale, args.seconds)
     report.write(args.output, rows, about)
     print(f"Written: table.csv, table.md and bars.png in {args.output}")
@@ -44,6 +45,7 @@ def everything(config, device, scale, seconds):
         eps = config["attack"]["eps"][dataset]
         if dataset == "mnist":
             rows += _show(attacks.compare(model, eps, *given))
+            rows += _show(strong.compare(model, *given))
         found, steps[dataset, model] = attacks.steps_per_second(dataset, model, eps, *given)
         rows += _show(found)
     for dataset, models in config["runs"].items():
@@ -51,7 +53,30 @@ def everything(config, device, scale, seconds):
             found, speeds = training.compare(dataset, model, methods, config, *given)
             rows += _show(found)
             speed |= {(dataset, model, method): rate for method, rate in speeds.items()}
-    return rows + _show(extrapolation.full_run(config, speed, class_gradients, steps))
+    return rows + _show(hours(config, speed, class_gradients, steps, modelled=scale == 1))
+
+
+def hours(config, speed, class_gradients, steps, *, modelled):
+    """Return the hours of the paper's run here, as published and with fewer draws; modelled: on an H100 too."""
+    few, every = f"{extrapolation.DRAWN:,} samples drawn", "51,200 samples drawn, as published"
+    here = f"{extrapolation.ITEM}{torch.get_num_threads()} threads of {machine.processor()}, "
+    ways = {f"{every}, float32 alone": (None, gradients.FLOAT32), every: (None, OURS), few: (extrapolation.DRAWN, OURS)}
+    if all(rates[OURS] == rates[gradients.FLOAT32] for rates in class_gradients.values()):
+        del ways[f"{every}, float32 alone"]  # nothing is screened here
+    rows = []
+    for way, (drawn, method) in ways.items():
+        of_method = {case: rates[method] for case, rates in class_gradients.items()}
+        rows += extrapolation.full_run(config, here + way, drawn, speed, of_method, steps)
+    if modelled:
+        item = f"{extrapolation.ITEM}one {gpu_model.NAME}, by a model, "
+        trained, stepped = (
+            gpu_model.training_rates(config),
+            gpu_model.step_rates(class_gradients, extrapolation.TEST_IMAGES),
+        )
+        for way, drawn in ((every, None), (few, extrapolation.DRAWN)):
+            margins = gpu_model.margin_rates(class_gradients, drawn and config["margins"]["samples"])
+            rows += extrapolation.full_run(config, item + way, drawn, trained, margins, stepped)
+    return rows
 
 
 def _show(rows):

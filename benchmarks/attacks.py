@@ -30,7 +30,7 @@ SLACK = 0.2  # points by which our robust accuracy may exceed that of another at
 def compare(model_name, eps, device, scale, seconds, clock):
     """Return the rows for an MLP or CNN trained on digits."""
     item = f"attack, {OFFICIAL['mnist']} {MODELS[model_name]}"
-    model, x, y = _trained(model_name, device, scale)
+    model, x, y = trained(model_name, device, scale)
     iterations = max(2, int(ITERATIONS * scale))
     accuracies = {}
     rule = {"step": STEP, "iterations": iterations}
@@ -131,7 +131,7 @@ def _torchattacks(model, x, y, eps, *, step, iterations):
     return _percent(torch.stack(held, 1))
 
 
-def _trained(model_name, device, scale):
+def trained(model_name, device, scale):
     digits = load("mnist", source="embedded")
     keep, n = max(8, int(4000 * scale)), max(4, int(POINTS[model_name] * scale))
     model = build("mnist", model_name).to(device)

@@ -2,11 +2,13 @@
 
 A step takes the longer of two: its launches, one after the other, and its work: products and convolutions at their
 rates, and whatever other kernels read and write at the memory's. Work grows with the size of a batch as a straight
-line, so it is counted at two small sizes, on untrained networks. Left out: start-up, waits of the host, uploads, and
-how well kernels fill the card. The rates are round numbers for float32 without TF32, nobody's measurement here.
+line, so it is counted at two small sizes, on untrained networks. A margin's samples are drawn on the CPU meanwhile, by
+eight threads at the rate of this machine's: where that takes longer, it counts. Left out: start-up, waits of the host,
+uploads, and how well kernels fill the card. The rates are round numbers for float32 without TF32, not measured here.
 """
 
 from collections import Counter
+from time import perf_counter
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -14,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from lib.attacks import breaking_steps
-from lib.margins import BLOCK, sampled_margins
+from lib.margins import BLOCK, sampled_margins, uniform_ball
 from lib.models import CLASSES, SHAPES, build
 from lib.tests.simulated_gpu import NO_KERNEL, simulated_gpu
 from lib.training import train
@@ -26,6 +28,7 @@ RATES = {"products": 45e12, "convolutions": 40e12, "bytes": 2.5e12}  # operation
 LAUNCH = 8e-6  # seconds
 SMALL = (32, 64)  # sizes at which work is counted; an extrapolated margin needs 20 draws
 CLASS_GRADIENTS = 9  # of a sample
+DRAWING_THREADS = 8  # as rules/common.smk gives a margin job on a GPU
 
 
 class Count(TorchDispatchMode):
@@ -112,9 +115,21 @@ def seconds(step, size):
 
 def margin_rates(cases, samples=None):
     """Return {case: class gradients a second} in blocks of 1,024, extrapolated to `samples` if given."""
-    return {
-        case: CLASS_GRADIENTS * BLOCK / seconds(lambda n, c=case: block(*c, n, samples), BLOCK)[0] for case in cases
-    }
+    found = {}
+    for case in cases:
+        on_card, _ = seconds(lambda n, case=case: block(*case, n, samples), BLOCK)
+        found[case] = CLASS_GRADIENTS * BLOCK / max(on_card, drawing(case[0]) / DRAWING_THREADS)
+    return found
+
+
+def drawing(dataset):
+    """Return the seconds in which one thread of this machine draws a block of samples, the least of ten runs."""
+    generator, times = torch.Generator().manual_seed(0), []
+    for _ in range(10):
+        start = perf_counter()
+        uniform_ball(BLOCK, SHAPES[dataset], 1.0, generator, like=torch.empty(0))
+        times.append(perf_counter() - start)
+    return min(times)
 
 
 def step_rates(cases, images):

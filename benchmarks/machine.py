@@ -26,28 +26,27 @@ def describe(device):
     card = f", {torch.cuda.get_device_name(device)}" if device.type == "cuda" else ""
     threads = torch.get_num_threads()
     return (
-        f"{_processor()}, {threads} thread{'s' if threads > 1 else ''}{card}; torch {torch.__version__}, "
+        f"{processor()}, {threads} thread{'s' if threads > 1 else ''}{card}; torch {torch.__version__}, "
         f"Python {platform.python_version()}, {platform.system()}"
     )
 
 
 def products(device, scale, seconds, clock):
-    """Return (rows, {precision: GFLOP/s}) of the product of two square matrices: fp32, on a GPU also TF32."""
+    """Return (rows, {precision: GFLOP/s}) of the product of two square matrices: fp32, and TF32 (GPU) or bf16."""
     side = 2048 if device.type == "cpu" else 8192
     side = max(64, int(side * scale))
     a, b = (torch.rand((side, side), device=device) for _ in range(2))
+    low = a.bfloat16(), b.bfloat16()
 
-    def product(tf32):
-        torch.backends.cuda.matmul.allow_tf32 = tf32
+    def product(precision):
+        torch.backends.cuda.matmul.fp32_precision = precision
         try:
             return a @ b
         finally:
-            torch.backends.cuda.matmul.allow_tf32 = before
+            torch.backends.cuda.matmul.fp32_precision = "ieee"  # as pick_device has it
 
-    before = torch.backends.cuda.matmul.allow_tf32
-    methods = {"fp32": lambda: product(False)}
-    if device.type == "cuda":
-        methods["TF32"] = lambda: product(True)
+    methods = {"fp32": lambda: product("ieee")}
+    methods |= {"TF32": lambda: product("tf32")} if device.type == "cuda" else {"bf16": lambda: low[0] @ low[1]}
     times = measure(methods, seconds, clock)
     values = {name: [2e-9 * side**3 / s for s in found] for name, found in times.items()}
     rows = [row(f"matrix product {side} x {side}", name, found, "GFLOP/s") for name, found in values.items()]
@@ -56,7 +55,7 @@ def products(device, scale, seconds, clock):
     return rows, {r["method"]: r["value"] for r in rows if r["value"]}
 
 
-def _processor():
+def processor():
     """The name of the processor: platform knows it on few systems, Linux has it in a file."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -141,7 +141,8 @@ def hours_table(numbers, table):
     if not table.is_file():
         return f"Hours: {table.name} of `make bench` is not there, so no rate is known."
     with table.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["item"] == ITEM and row["value"]]
+        rows = [row for row in csv.DictReader(file) if row["item"].startswith(ITEM) and row["value"]]
+    rows = [row for row in rows if row["item"] == rows[0]["item"]]  # as published, on the machine of the table
     phases = {}
     for row in rows:
         phase = row["method"].split(",")[0]

@@ -96,7 +96,8 @@ def test_hours_are_the_configured_work_over_the_rates():
         "attack": {"points": None, "eps": {"mnist": [0.5, 1.0]}, "iterations": 9},
     }
     images = {("mnist", "lr", "std"): 100, ("mnist", "mlp", "std"): 100, ("mnist", "mlp", "amr"): 50}
-    rows = extrapolation.full_run(config, images, {("mnist", "mlp"): 30}, {("mnist", "mlp"): 20})
+    rates = images, {("mnist", "mlp"): 30}, {("mnist", "mlp"): 20}
+    rows = extrapolation.full_run(config, "here", None, *rates)
     hours = {row["method"]: row["value"] for row in rows}
     assert hours.pop("training, MNIST LR") == 2 * 3 * 60000 / 100 / 3600
     assert hours.pop("training, MNIST MLP") == pytest.approx(2 * 6 * 60000 * (1 / 100 + 1 / 50) / 3600)
@@ -104,6 +105,10 @@ def test_hours_are_the_configured_work_over_the_rates():
     assert hours.pop("attack, MNIST MLP") == 4 * 10000 * 2 * 9 / 20 / 3600
     assert hours.pop("sum") == pytest.approx(sum(row["value"] for row in rows[:-1]))
     assert not hours
+    (few,) = [
+        row for row in extrapolation.full_run(config, "here", 40, *rates) if row["method"] == "margins, MNIST MLP"
+    ]
+    assert few["value"] == 4 * 2 * 30 * 40 * 9 / 30 / 3600 and few["item"] == "here"
 
 
 @pytest.mark.slow
@@ -114,7 +119,7 @@ def test_the_whole_run_without_peers(tmp_path):
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == timing.COLUMNS
     missing = {row["method"] for row in rows if row["note"].endswith("is not installed")}
-    assert missing == {"ART clever_u", "ART clever_u, tuned", "foolbox", "torchattacks"}
+    assert missing == {"ART clever_u", "ART clever_u, tuned", "foolbox", "torchattacks", "AutoAttack"}
     unmeasured = {row["method"] for row in rows if not row["value"]}
     assert unmeasured == {*missing, "all of the below"}, "the GPU"
     for item in ("class gradients", "attack", "training"):
