@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import torch
 
+from .bounds import Bounds, Limits, limits_of, within
 from .checks import warn_of_slips
 from .gradients import Model, Progress, is_fast, pullback, samples_at_once, shrinking, side_by_side
 
@@ -21,16 +22,18 @@ HELD = -1  # in place of a step number: no iterate broke the point
 
 def pgd_l2(
     model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: float, step: float = 0.01, iterations: int = 1000,
-    loss: str = "cross_entropy", gradient_floor: float = 0.0, averaged_over: int = 1, batch: int | None = None,
+    loss: str = "cross_entropy", gradient_floor: float = 0.0, averaged_over: int = 1, bounds: Bounds = (0, 1),
+    batch: int | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """Return adversarial points (n, ...): the first misclassified iterate, or the last where none was found.
 
-    model maps pixels in [0, 1] (n, ...) to logits (n, c); x (n, ...), y (n,). The iterates start at x, without a
-    random step; each stays within eps of x in the L2 norm and inside [0, 1]; step is the L2 length of a step.
+    model maps inputs (n, ...) to logits (n, c); x (n, ...), y (n,). The iterates start at x, without a random step;
+    each stays within eps of x in the L2 norm and inside the bounds; step is the L2 length of a step. bounds: (lowest,
+    highest) value, numbers or arrays of a point's shape, in the units of x; None for none.
     loss: cross_entropy, or margin (the largest other logit minus the own). gradient_floor: a gradient is divided by
     max(its norm, gradient_floor). averaged_over: number of points over which the loss is averaged; it divides the
     gradients before they meet the floor, as in libraries that take a mean over the batch; 1 is the summed loss.
-    batch: points attacked at once, default what suits the memory. ValueError for pixels outside [0, 1], bad settings.
+    batch: points attacked at once, default what suits the memory. ValueError for x outside bounds, for bad settings.
 
     >>> import minavg, torch
     >>> x, y = torch.tensor([[0.9, 0.4]]), torch.tensor([0])
@@ -39,15 +42,15 @@ def pgd_l2(
     ([1], '0.36')
     """
     _check(x, y, eps, step, iterations, loss, gradient_floor, averaged_over)
-    warn_of_slips(model, x)
-    pgd = _Pgd(step, iterations, loss, gradient_floor * averaged_over)
+    pgd = _Pgd(step, iterations, loss, gradient_floor * averaged_over, limits_of(bounds, x))
+    warn_of_slips(model, x, pixels=False)
     return _attack(model, x, y, [eps], pgd, batch=batch)[0]
 
 
 def breaking_steps(
     model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: Sequence[float], step: float = 0.01, iterations: int = 1000,
-    loss: str = "cross_entropy", gradient_floor: float = 0.0, averaged_over: int = 1, batch: int | None = None,
-    progress: Progress | None = None,
+    loss: str = "cross_entropy", gradient_floor: float = 0.0, averaged_over: int = 1, bounds: Bounds = (0, 1),
+    batch: int | None = None, progress: Progress | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """Return for each point and eps the number of the first iterate that broke it, int64 (n, len(eps)) on the CPU.
 
@@ -58,8 +61,8 @@ def breaking_steps(
     if not len(eps) or list(eps) != sorted(set(eps)):
         raise ValueError(f"eps is {list(eps)}: give one or more radii in ascending order")
     _check(x, y, max(eps[-1], 1e-9), step, iterations, loss, gradient_floor, averaged_over)
-    warn_of_slips(model, x)
-    pgd = _Pgd(step, iterations, loss, gradient_floor * averaged_over)
+    pgd = _Pgd(step, iterations, loss, gradient_floor * averaged_over, limits_of(bounds, x))
+    warn_of_slips(model, x, pixels=False)
     tell = progress and (lambda decided: progress(decided, len(x) * len(eps)))
     return _attack(model, x, y, eps, pgd, batch=batch, tell=tell)[1].cpu()
 
@@ -67,7 +70,7 @@ def breaking_steps(
 def robust_accuracy(
     model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: Sequence[float] = (0.5, 1.0, 1.5, 2.0), step: float = 0.01,
     iterations: int = 1000, loss: str = "cross_entropy", gradient_floor: float = 0.0, averaged_over: int = 1,
-    batch: int | None = None, progress: Progress | None = None,
+    bounds: Bounds = (0, 1), batch: int | None = None, progress: Progress | None = None,
 ) -> list[float]:  # fmt: skip
     """Return the share of points that withstand the attack, in percent, one float per eps (Table 1, columns 5-8).
 
@@ -79,7 +82,8 @@ def robust_accuracy(
     [100.0, 100.0, 50.0, 0.0]
     """
     pgd = {"step": step, "iterations": iterations, "loss": loss, "gradient_floor": gradient_floor}
-    steps = breaking_steps(model, x, y, eps=eps, **pgd, averaged_over=averaged_over, batch=batch, progress=progress)
+    pgd |= {"averaged_over": averaged_over, "bounds": bounds, "batch": batch}
+    steps = breaking_steps(model, x, y, eps=eps, **pgd, progress=progress)
     return [100 * share for share in (steps == HELD).double().mean(0).tolist()]
 
 
@@ -124,6 +128,7 @@ class _Pgd(NamedTuple):
     iterations: int
     loss: str
     floor: float
+    limits: Limits
 
 
 class _Batch(NamedTuple):
@@ -232,7 +237,7 @@ def _step(current, origin, g, scale, eps, pgd):
     delta = (current - origin).flatten(1) + factor[:, None] * g
     length = delta.norm(dim=1)
     delta = delta * (eps / torch.maximum(length, eps))[:, None]
-    return (origin + delta.view_as(origin)).clamp(0, 1), length > eps
+    return within(origin + delta.view_as(origin), pgd.limits), length > eps
 
 
 def _column(values, x):
@@ -249,5 +254,3 @@ def _check(x, y, eps, step, iterations, loss, gradient_floor, averaged_over):
         raise ValueError(f"loss is {loss!r}: choose {' or '.join(LOSSES)}")
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} points and y {len(y)} labels: give one label a point")
-    if len(x) and (x.min() < 0 or x.max() > 1):
-        raise ValueError(f"pixels range from {x.min():.3g} to {x.max():.3g}: scale them to [0, 1]")

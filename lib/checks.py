@@ -9,17 +9,17 @@ from .gradients import Model, is_fast, pullback
 POINTS = 64  # that are looked at
 
 
-def warn_of_slips(model: Model, x: torch.Tensor) -> None:
+def warn_of_slips(model: Model, x: torch.Tensor, *, pixels: bool = True) -> None:
     """Warn where `model` or its inputs x (n, ...) look as if margins and attacks would mislead.
 
-    Outputs that are probabilities, training mode, pixels outside [0, 1], zero gradients, at the first 64 points.
+    Outputs that are probabilities, training mode, zero gradients, and pixels outside [0, 1], at the first 64 points.
     """
     if not len(x):
         return
     x = x[:POINTS]
     if getattr(model, "training", False) and not is_fast(model):
         _warn("the model is in training mode, where dropout and batch norm act: call model.eval()")
-    if x.min() < 0 or x.max() > 1:
+    if pixels and (x.min() < 0 or x.max() > 1):
         _warn(f"inputs range from {x.min():.3g} to {x.max():.3g}, not in [0, 1]: distances are in these units")
     logits, vjp = pullback(model, x)
     if (logits >= 0).all() and (logits.sum(1) - 1).abs().max() < 1e-3:

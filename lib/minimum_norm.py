@@ -6,75 +6,112 @@ The attack follows differences of logits, which no confidence makes vanish as it
 """
 
 import math
+from functools import partial
+from typing import NamedTuple
 
 import torch
 
 from .attacks import loss_direction
+from .bounds import Bounds, limits_of, within
 from .gradients import Model, Progress, pullback
 
 HALVINGS = 24  # of the line search: as many as float32 has digits
 
 
 def attack_distances(
-    model: Model, x: torch.Tensor, *, steps: int = 200, bounds: tuple[float, float] | None = None, batch: int = 128,
+    model: Model, x: torch.Tensor, *, steps: int = 200, starts: int = 3, bounds: Bounds = None, batch: int = 128,
     progress: Progress | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """Return upper bounds (n,) of the L2 distances to the boundary of the predicted class, for right and wrong points.
 
-    model maps x (n, ...) to logits (n, c). The smallest adversarial perturbation that FMN finds in `steps` gradients
-    (Pintor et al. 2021), started at the nearest boundary of the network linearised at x (Moosavi-Dezfooli et al.
-    2016), is shortened by a line search; inf where none was found. bounds: (lowest, highest) pixel; None allows all
-    of R^d, as the margin of eq. (3) does. batch: points attacked at once; progress: called with (done, n) after each
-    batch. Raises ValueError for less than one step.
+    model maps x (n, ...) to logits (n, c). The smallest adversarial perturbation that FMN finds (Pintor et al. 2021),
+    started at boundaries of the network linearised at x (Moosavi-Dezfooli et al. 2016), is shortened by a line search;
+    inf where none was found. starts: at the boundaries of the nearest and second-nearest class, halfway to the origin,
+    then around them; each is followed for a quarter of the steps, the best to the end. Up to three starts take `steps`
+    gradients a point in all, each more a quarter of them. bounds: (lowest, highest) value, numbers or arrays of a
+    point's shape; None allows all of R^d, as the margin of eq. (3) does. batch: points attacked at once; progress:
+    called with (done, n) after each batch. Raises ValueError for less than one step or start, for x outside bounds.
 
     >>> import minavg, torch
     >>> minavg.attack_distances(torch.nn.Flatten(), torch.tensor([[0.9, 0.4], [0.2, 0.5]]))  # |a - b| / sqrt(2)
     tensor([0.3536, 0.2121])
     """
-    if steps < 1:
-        raise ValueError(f"steps is {steps}: at least one gradient a point is needed")
-    distances = []
+    if steps < 1 or starts < 1:
+        raise ValueError(f"steps is {steps} and starts {starts}: at least one of each is needed")
+    limits, distances = limits_of(bounds, x), []
     for part in x.split(batch):
-        distances.append(_distances(model, part, steps, bounds))
+        distances.append(_distances(model, part, steps, starts, limits))
         if progress is not None:
             progress(sum(map(len, distances)), len(x))
     return torch.cat(distances)
 
 
-def _distances(model, x, steps, bounds):
-    delta, top = _to_the_linearised_boundary(model, x)
-    best, nearest = x.new_full((len(x),), torch.inf), delta  # the shortest delta so far that crosses the boundary
-    radius = best  # delta stays within it: it shrinks after a crossing and grows again without one
-    for i in range(steps):
-        annealed = (1 + math.cos(math.pi * i / steps)) / 2
+class _Search(NamedTuple):
+    """Where a search stands: its next delta (n, ...), kept within radius (n,), and the shortest one that crossed."""
+
+    delta: torch.Tensor
+    radius: torch.Tensor  # shrinks after a crossing and grows again without one
+    nearest: torch.Tensor
+    best: torch.Tensor  # the length of nearest (n,), inf before the first crossing
+
+
+def _distances(model, x, steps, starts, limits):
+    deltas, top = _starts(model, x, min(starts, steps))
+    alone = max(1, steps // 4)
+    length = max(alone, steps - min(len(deltas) - 1, 2) * alone)
+    none = x.new_full((len(x),), torch.inf)
+    fmn = partial(_fmn, model, x, top, length, limits)
+    searches = [fmn(_Search(delta, none, delta, none), range(alone)) for delta in deltas]
+    first = torch.stack([search.best for search in searches]).argmin(0)
+    rows = torch.arange(len(x), device=x.device)
+    best = _Search(*(torch.stack(values)[first, rows] for values in zip(*searches, strict=True)))
+    best = fmn(best, range(alone, length))
+    return _line_search(model, x, best.nearest, top, best.best)
+
+
+def _fmn(model, x, top, length, limits, search, steps):
+    """The search after the `steps` of a schedule of that length."""
+    delta, radius, nearest, best = search
+    for i in steps:
+        annealed = (1 + math.cos(math.pi * i / length)) / 2
         share, change = 0.01 + 0.99 * annealed, 0.001 + 0.049 * annealed  # of the radius: it knows the margin's scale
-        point = x + delta if bounds is None else (x + delta).clamp(*bounds)
+        point = within(x + delta, limits)
         delta = point - x
         gap, g = _gap(model, point, top)
-        if bounds is not None:
-            g = torch.where((point <= bounds[0]) & (g > 0) | (point >= bounds[1]) & (g < 0), 0.0, g)  # no way to go
-        steepness, length, crossed = _length(g), _length(delta), gap < 0
-        shorter = crossed & (length < best)
-        best, nearest = torch.where(shorter, length, best), torch.where(_column(shorter, x), delta, nearest)
-        outwards = (1 + change) * torch.where(best < torch.inf, radius, length + gap.abs() / steepness)
+        if limits is not None:
+            g = torch.where((point <= limits[0]) & (g > 0) | (point >= limits[1]) & (g < 0), 0.0, g)  # no way to go
+        steepness, size, crossed = _length(g), _length(delta), gap < 0
+        shorter = crossed & (size < best)
+        best, nearest = torch.where(shorter, size, best), torch.where(_column(shorter, x), delta, nearest)
+        outwards = (1 + change) * torch.where(best < torch.inf, radius, size + gap.abs() / steepness)
         radius = torch.where(crossed, torch.minimum(radius * (1 - change), best), outwards)
         pace = torch.where(steepness > 0, share * radius / steepness, 0.0)
         delta = delta - g * _column(pace, x)
         delta = delta * _column((radius / _length(delta).clamp(min=1e-30)).clamp(max=1), x)
-    return _line_search(model, x, nearest, top, best)
+    return _Search(delta, radius, nearest, best)
 
 
-def _to_the_linearised_boundary(model, x):
-    """The shortest perturbations (n, ...) that would reach another class were the network linear, and the classes."""
+def _starts(model, x, most):
+    """Up to `most` first perturbations (n, ...), and the classes (n,) that are predicted at x.
+
+    Just beyond the boundaries of the network linearised at x, nearest first. Where layers act that are off at x, it is
+    another one: hence also halfway to the origin, which serves where the network is flat, and away from the boundaries.
+    """
     logits, vjp = pullback(model, x)
     top = logits.argmax(1)
     unit = torch.eye(logits.shape[1], dtype=logits.dtype, device=x.device)
     g = vjp(unit[top][:, None] - unit)  # (n, c, ...): gradients of f_top - f_k
     norms = g.flatten(2).norm(dim=2)
     gaps = logits.gather(1, top[:, None]) - logits
-    distance, k = torch.where(norms > 0, gaps / norms, torch.inf).min(1)
-    pace = torch.where(distance < torch.inf, distance / norms.gather(1, k[:, None])[:, 0], 0.0)
-    return -1.0001 * g[torch.arange(len(x), device=x.device), k] * _column(pace, x), top  # just beyond it
+    distances, classes = torch.where(norms > 0, gaps / norms, torch.inf).sort(1)
+    rows, deltas = torch.arange(len(x), device=x.device), []
+    ways = sorted((2 * rank + 3 * back, rank, back) for rank in range(logits.shape[1] - 1) for back in (0, 1))
+    for _, rank, back in ways[:most]:
+        k, reached = classes[:, rank], distances[:, rank] < torch.inf
+        pace = torch.where(reached, distances[:, rank] / norms[rows, k], 0.0)
+        delta = torch.where(_column(reached, x), -1.0001 * g[rows, k] * _column(pace, x), -x / 2)
+        deltas.append(-2 * delta if back else delta)
+    return [*deltas[:2], -x / 2, *deltas[2:]][:most], top
 
 
 def _gap(model, x, top):

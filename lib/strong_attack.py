@@ -5,29 +5,35 @@ from collections.abc import Sequence
 import torch
 
 from .attacks import HELD, LOSSES, breaking_steps
+from .bounds import Bounds, limits_of
 from .gradients import Model, Progress
 from .minimum_norm import attack_distances
+
+STARTS = 11  # of the minimum-norm attack; its gradients are few beside those of PGD
 
 
 def withstands(
     model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: Sequence[float], step: float = 0.01, iterations: int = 1000,
-    steps: int = 200, progress: Progress | None = None,
+    steps: int = 200, bounds: Bounds = (0, 1), progress: Progress | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """Return whether each point holds at each radius against the strongest of three attacks, bool (n, len(eps)).
 
-    The attacks: the nearest adversarial point inside [0, 1] (`attack_distances` with `steps`), then PGD on the
-    cross-entropy and on the margin loss, without a floor under the gradient, on the points that still stand.
-    Arguments as for attacks.breaking_steps; eps 0 is the clean prediction. progress: called with (done, len(eps)).
+    The attacks: the nearest adversarial point inside the bounds (`attack_distances` with `steps` from STARTS starts),
+    then PGD on the cross-entropy and on the margin loss, without a floor under the gradient, on the points that still
+    stand. Arguments as for attacks.breaking_steps; eps 0 is the clean prediction. progress: called with (done,
+    len(eps)).
     """
+    limits_of(bounds, x)  # also where no point is left to attack
     with torch.no_grad():
         correct = torch.cat([model(part).argmax(1) for part in x.split(256)]) == y
     distance = torch.zeros(len(x), device=x.device)
-    distance[correct] = attack_distances(model, x[correct], steps=steps, bounds=(0, 1)).to(distance.dtype)
+    found = attack_distances(model, x[correct], steps=steps, starts=STARTS, bounds=bounds)
+    distance[correct] = found.to(distance.dtype)
     held = torch.stack([correct & (distance > radius) if radius else correct for radius in eps], 1)
     for j, radius in enumerate(eps):
         for loss in LOSSES if radius else ():
             rows = held[:, j].nonzero()[:, 0]
-            attack = {"eps": [radius], "step": step, "iterations": iterations, "loss": loss}
+            attack = {"eps": [radius], "step": step, "iterations": iterations, "loss": loss, "bounds": bounds}
             broken = breaking_steps(model, x[rows], y[rows], **attack)[:, 0] != HELD
             held[rows[broken.to(rows.device)], j:] = False
         if progress is not None:
