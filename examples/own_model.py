@@ -1,8 +1,7 @@
 """Margins and robust accuracy of a torch module of one's own: python examples/own_model.py (after pip install .)."""
 
 import torch
-from minavg.attacks import robust_accuracy
-from minavg.margins import sampled_margins
+from minavg import evaluate
 from sklearn.datasets import load_digits
 from torch import nn
 
@@ -20,8 +19,6 @@ for _ in range(200):
     optimizer.step()
 model.eval()
 
-source = torch.Generator().manual_seed(0)
-margins = sampled_margins(model, x_test[:10], y_test[:10], radius=2.0, samples=128, generator=source)
-robust = robust_accuracy(model, x_test, y_test, eps=(0.0, 0.25, 0.5, 1.0), step=0.05, iterations=50)
-print(f"average margin {margins.mean():.2f}, minimum margin {margins.min():.2f} (L2, pixels in [0, 1])")
-print("robust accuracy at eps 0, 0.25, 0.5, 1:", ", ".join(f"{share:.1f} %" for share in robust))
+settings = {"eps": (0.25, 0.5, 1.0), "radius": 2.0, "samples": 5120, "drawn": 64, "step": 0.02, "iterations": 50}
+it = evaluate(model, x_test[:50], y_test[:50], **settings, generator=torch.Generator().manual_seed(0))
+print(it)  # it.points has a row a point, it.plot() draws: pip install matplotlib

@@ -15,6 +15,7 @@ with the largest minimum margin that there is; `model` is any torch module that 
     >>> bool(margins.min() < margins.mean()), robust <= clean, f"{(weight @ weight) ** -0.5:.2f}"
     (True, True, '1.67')
 
+evaluate                                 the whole answer about a model of one's own: print it
 load, build, train                       data, the paper's LR, MLP and CNN, training by Std, LCR or AMR
 linear_margins, sampled_margins          signed margins: exact of linear classifiers, estimated of any other
 margins_with_errors, margins_by_samples   the same with standard errors; after each of several numbers of samples
@@ -32,7 +33,7 @@ _HOME = {  # the module of each public name, imported when the name is first ask
     "margins_by_samples": "margins", "margins_with_errors": "margins", "cross_lipschitz_norms": "gradients",
     "hard_margin_svm": "svm",
     "pgd_l2": "attacks", "breaking_steps": "attacks", "robust_accuracy": "attacks", "gradient_lengths": "attacks",
-    "attack_distances": "minimum_norm", "withstands": "strong_attack",
+    "attack_distances": "minimum_norm", "withstands": "strong_attack", "evaluate": "evaluation",
 }  # fmt: skip
 __all__ = sorted(_HOME)
 

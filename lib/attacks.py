@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import torch
 
-from .bounds import Bounds, Limits, limits_of, within
+from .bounds import Bounds, limits_of
 from .checks import warn_of_slips
 from .gradients import Model, Progress, is_fast, pullback, samples_at_once, shrinking, side_by_side
 
@@ -81,9 +81,8 @@ def robust_accuracy(
     >>> minavg.robust_accuracy(torch.nn.Flatten(), x, y, eps=(0.0, 0.2, 0.3, 0.4))
     [100.0, 100.0, 50.0, 0.0]
     """
-    pgd = {"step": step, "iterations": iterations, "loss": loss, "gradient_floor": gradient_floor}
-    pgd |= {"averaged_over": averaged_over, "bounds": bounds, "batch": batch}
-    steps = breaking_steps(model, x, y, eps=eps, **pgd, progress=progress)
+    pgd = {"step": step, "iterations": iterations, "loss": loss, "gradient_floor": gradient_floor, "bounds": bounds}
+    steps = breaking_steps(model, x, y, eps=eps, **pgd, averaged_over=averaged_over, batch=batch, progress=progress)
     return [100 * share for share in (steps == HELD).double().mean(0).tolist()]
 
 
@@ -128,7 +127,7 @@ class _Pgd(NamedTuple):
     iterations: int
     loss: str
     floor: float
-    limits: Limits
+    limits: tuple  # lowest and highest value
 
 
 class _Batch(NamedTuple):
@@ -237,7 +236,7 @@ def _step(current, origin, g, scale, eps, pgd):
     delta = (current - origin).flatten(1) + factor[:, None] * g
     length = delta.norm(dim=1)
     delta = delta * (eps / torch.maximum(length, eps))[:, None]
-    return within(origin + delta.view_as(origin), pgd.limits), length > eps
+    return (origin + delta.view_as(origin)).clamp(*pgd.limits), length > eps
 
 
 def _column(values, x):

@@ -7,12 +7,11 @@ The attack follows differences of logits, which no confidence makes vanish as it
 
 import math
 from functools import partial
-from typing import NamedTuple
 
 import torch
 
 from .attacks import loss_direction
-from .bounds import Bounds, limits_of, within
+from .bounds import Bounds, limits_of
 from .gradients import Model, Progress, pullback
 
 HALVINGS = 24  # of the line search: as many as float32 has digits
@@ -46,40 +45,31 @@ def attack_distances(
     return torch.cat(distances)
 
 
-class _Search(NamedTuple):
-    """Where a search stands: its next delta (n, ...), kept within radius (n,), and the shortest one that crossed."""
-
-    delta: torch.Tensor
-    radius: torch.Tensor  # shrinks after a crossing and grows again without one
-    nearest: torch.Tensor
-    best: torch.Tensor  # the length of nearest (n,), inf before the first crossing
-
-
 def _distances(model, x, steps, starts, limits):
     deltas, top = _starts(model, x, min(starts, steps))
     alone = max(1, steps // 4)
     length = max(alone, steps - min(len(deltas) - 1, 2) * alone)
     none = x.new_full((len(x),), torch.inf)
     fmn = partial(_fmn, model, x, top, length, limits)
-    searches = [fmn(_Search(delta, none, delta, none), range(alone)) for delta in deltas]
-    first = torch.stack([search.best for search in searches]).argmin(0)
+    searches = [fmn(range(alone), delta, none, delta, none) for delta in deltas]
+    first = torch.stack([best for *_, best in searches]).argmin(0)
     rows = torch.arange(len(x), device=x.device)
-    best = _Search(*(torch.stack(values)[first, rows] for values in zip(*searches, strict=True)))
-    best = fmn(best, range(alone, length))
-    return _line_search(model, x, best.nearest, top, best.best)
+    shortest = [torch.stack(values)[first, rows] for values in zip(*searches, strict=True)]
+    *_, nearest, best = fmn(range(alone, length), *shortest)
+    return _line_search(model, x, nearest, top, best)
 
 
-def _fmn(model, x, top, length, limits, search, steps):
-    """The search after the `steps` of a schedule of that length."""
-    delta, radius, nearest, best = search
+def _fmn(model, x, top, length, limits, steps, delta, radius, nearest, best):
+    """The last four after these `steps` of a schedule of that length: the next delta (n, ...), kept within radius (n,),
+    which shrinks after a crossing and grows again without one; the shortest that crossed, and its length (n,) or inf.
+    """
     for i in steps:
         annealed = (1 + math.cos(math.pi * i / length)) / 2
         share, change = 0.01 + 0.99 * annealed, 0.001 + 0.049 * annealed  # of the radius: it knows the margin's scale
-        point = within(x + delta, limits)
+        point = (x + delta).clamp(*limits)
         delta = point - x
         gap, g = _gap(model, point, top)
-        if limits is not None:
-            g = torch.where((point <= limits[0]) & (g > 0) | (point >= limits[1]) & (g < 0), 0.0, g)  # no way to go
+        g = torch.where((point <= limits[0]) & (g > 0) | (point >= limits[1]) & (g < 0), 0.0, g)  # no way to go
         steepness, size, crossed = _length(g), _length(delta), gap < 0
         shorter = crossed & (size < best)
         best, nearest = torch.where(shorter, size, best), torch.where(_column(shorter, x), delta, nearest)
@@ -88,14 +78,12 @@ def _fmn(model, x, top, length, limits, search, steps):
         pace = torch.where(steepness > 0, share * radius / steepness, 0.0)
         delta = delta - g * _column(pace, x)
         delta = delta * _column((radius / _length(delta).clamp(min=1e-30)).clamp(max=1), x)
-    return _Search(delta, radius, nearest, best)
+    return delta, radius, nearest, best
 
 
 def _starts(model, x, most):
-    """Up to `most` first perturbations (n, ...), and the classes (n,) that are predicted at x.
-
-    Just beyond the boundaries of the network linearised at x, nearest first. Where layers act that are off at x, it is
-    another one: hence also halfway to the origin, which serves where the network is flat, and away from the boundaries.
+    """Up to `most` first perturbations (n, ...), and the classes (n,) that are predicted at x: just beyond boundaries
+    of the network linearised at x, and, as units may be off at x, halfway to the origin and away from the boundaries.
     """
     logits, vjp = pullback(model, x)
     top = logits.argmax(1)

@@ -5,11 +5,9 @@ from collections.abc import Sequence
 import torch
 
 from .attacks import HELD, LOSSES, breaking_steps
-from .bounds import Bounds, limits_of
+from .bounds import Bounds
 from .gradients import Model, Progress
 from .minimum_norm import attack_distances
-
-STARTS = 11  # of the minimum-norm attack; its gradients are few beside those of PGD
 
 
 def withstands(
@@ -18,16 +16,15 @@ def withstands(
 ) -> torch.Tensor:  # fmt: skip
     """Return whether each point holds at each radius against the strongest of three attacks, bool (n, len(eps)).
 
-    The attacks: the nearest adversarial point inside the bounds (`attack_distances` with `steps` from STARTS starts),
+    The attacks: the nearest adversarial point inside the bounds (`attack_distances` with `steps` from 11 starts),
     then PGD on the cross-entropy and on the margin loss, without a floor under the gradient, on the points that still
     stand. Arguments as for attacks.breaking_steps; eps 0 is the clean prediction. progress: called with (done,
     len(eps)).
     """
-    limits_of(bounds, x)  # also where no point is left to attack
     with torch.no_grad():
         correct = torch.cat([model(part).argmax(1) for part in x.split(256)]) == y
     distance = torch.zeros(len(x), device=x.device)
-    found = attack_distances(model, x[correct], steps=steps, starts=STARTS, bounds=bounds)
+    found = attack_distances(model, x[correct], steps=steps, starts=11, bounds=bounds)  # few gradients beside PGD's
     distance[correct] = found.to(distance.dtype)
     held = torch.stack([correct & (distance > radius) if radius else correct for radius in eps], 1)
     for j, radius in enumerate(eps):

@@ -1,6 +1,5 @@
 """The examples run as they stand, with the package under its installed name."""
 
-import re
 import subprocess
 import sys
 
@@ -14,7 +13,9 @@ def test_a_model_of_ones_own(tmp_path):
     environment = {"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
-    average, minimum = map(float, re.search(r"average margin (\S+), minimum margin (\S+) ", done.stdout).groups())
-    shares = [float(share) for share in re.findall(r"([\d.]+) %", done.stdout)]
+    rows = {line[:36].strip(): line[36:].split() for line in done.stdout.splitlines()}
+    assert len(rows) == 10 and "after 3 of 50 points: about" in done.stderr
+    shares = [float(share) for share in rows["percent"]]
+    average, minimum = (float(rows[name][0]) for name in ("average", "minimum"))
     assert minimum < average <= 2
     assert shares == sorted(shares, reverse=True) and shares[0] > 80 and shares[-1] < shares[0]

@@ -9,7 +9,8 @@ import torch
 
 import lib
 
-SHOWN = {"lib": 1, "lib.attacks": 2, "lib.margins": 1, "lib.minimum_norm": 1, "lib.svm": 1, "lib.training": 1}
+SHOWN = {"lib": 1, "lib.attacks": 2, "lib.evaluation": 1, "lib.margins": 1, "lib.minimum_norm": 1, "lib.svm": 1}
+SHOWN["lib.training"] = 1
 
 
 @pytest.mark.parametrize("name", SHOWN)

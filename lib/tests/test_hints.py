@@ -27,5 +27,6 @@ def public_functions():
 @pytest.mark.parametrize("function", list(public_functions()))
 def test_public_functions_have_type_hints(function):
     signature = inspect.signature(function)
-    bare = [name for name, parameter in signature.parameters.items() if parameter.annotation is inspect.Parameter.empty]
+    given = {name: parameter for name, parameter in signature.parameters.items() if name != "self"}
+    bare = [name for name, parameter in given.items() if parameter.annotation is inspect.Parameter.empty]
     assert not bare and signature.return_annotation is not inspect.Signature.empty, bare

@@ -13,9 +13,9 @@ import lib.data
 from tests.workflow import ROOT
 
 PUBLIC = {
-    "attack_distances", "breaking_steps", "build", "cross_lipschitz_norms", "gradient_lengths", "hard_margin_svm",
-    "linear_margins", "load", "margins_by_samples", "margins_with_errors", "pgd_l2", "robust_accuracy",
-    "sampled_margins", "train", "withstands",
+    "attack_distances", "breaking_steps", "build", "cross_lipschitz_norms", "evaluate", "gradient_lengths",
+    "hard_margin_svm", "linear_margins", "load", "margins_by_samples", "margins_with_errors", "pgd_l2",
+    "robust_accuracy", "sampled_margins", "train", "withstands",
 }  # fmt: skip
 MODULES = [name for _, name, _ in pkgutil.walk_packages(lib.__path__, "lib.") if ".tests" not in name]
 ABSENT = ("jinja2", "matplotlib", "mlxtend", "pandas", "safetensors", "seaborn", "snakemake", "tqdm")
