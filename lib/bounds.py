@@ -13,15 +13,15 @@ def limits_of(bounds: Bounds, x: torch.Tensor) -> tuple[Any, Any]:
         return -torch.inf, torch.inf
     came, shape = " ".join(repr(bounds).split())[:80], tuple(x.shape[1:])
     try:
-        low, high = (torch.as_tensor(end, dtype=x.dtype, device=x.device) for end in bounds)
+        low, high = (torch.as_tensor(end, dtype=x.dtype, device="cpu") for end in bounds)
         sound = bool((low <= high).all()) and torch.broadcast_shapes(low.shape, high.shape, shape) == shape
     except (RuntimeError, TypeError, ValueError):
         sound = False
     if not sound:
         raise ValueError(f"bounds are {came}: give (lowest, highest), numbers or arrays like a point {shape}, or None")
+    low, high = (low.item(), high.item()) if low.ndim == high.ndim == 0 else (low.to(x.device), high.to(x.device))
     outside = ((x < low) | (x > high)).any(0)
     if outside.any():
-        where = f"in feature {tuple(outside.nonzero()[0].tolist())} outside the bounds {came}"
-        given = f"inputs range from {x.min():.3g} to {x.max():.3g}"
-        raise ValueError(f"{given}, {where}: scale them, or give bounds that hold (None for none)")
-    return (low.item(), high.item()) if low.ndim == high.ndim == 0 else (low, high)
+        where = f"{x.min():.3g} to {x.max():.3g}, in feature {tuple(outside.nonzero()[0].tolist())} outside the bounds"
+        raise ValueError(f"inputs range from {where} {came}: scale them, or give bounds that hold (None for none)")
+    return low, high

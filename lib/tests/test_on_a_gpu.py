@@ -249,7 +249,7 @@ def test_a_step_of_an_attack_makes_the_host_wait_once(gpu, name):
 def test_distances_make_the_host_wait_only_at_the_start(gpu):
     _, (model, x, _) = problem("mlp", 4)
     few, many = (waits(gpu, lambda n=n: attack_distances(model, x, steps=n, bounds=(0, 1))) for n in (3, 9))
-    assert few == many == 0
+    assert few == many <= 1  # whether the inputs lie inside
 
 
 @pytest.mark.parametrize("method", METHODS)
