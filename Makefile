@@ -13,15 +13,15 @@ quick: environment
 	$(BIN)/snakemake --workflow-profile profiles/quick
 
 test: environment
-	$(BIN)/pytest lib tests
+	$(BIN)/python -m pytest lib tests
 
 test-slurm: environment
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint envs/requirements.txt '.[slurm]'
-	$(BIN)/pytest --capture=no -m slurm tests/test_slurm.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/requirements.txt '.[slurm]'
+	$(BIN)/python -m pytest --capture=no -m slurm tests/test_slurm.py
 
 bench: environment
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint envs/requirements.txt '.[bench]'
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps torchattacks==3.5.1
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/requirements.txt '.[bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps torchattacks==3.5.1
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.hours
 
@@ -29,14 +29,15 @@ reference: environment
 	$(BIN)/snakemake --workflow-profile profiles/reference -- reference
 
 lint: environment
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
 
 environment: .venv/complete
 
-.venv/complete: envs/requirements.txt
+.venv/complete: envs/requirements.txt envs/snakemake
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/requirements.txt
+	cp envs/snakemake $(BIN)/snakemake
 	touch $@
