@@ -1,14 +1,38 @@
 """Minimum and average margins during training, and what regularisation does to them: Wu and Yu (2019)."""
 
+import os
+import shlex
+import sys
+
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version, validate
 
-from rules.config_errors import first_mistake
-
 min_version("9.16")
 
+PROJECT = os.path.realpath(workflow.current_basedir)
 
-configfile: "config.yaml"
+# The project's lib, report and rules come before packages of these names elsewhere, here and in the scripts' Python,
+# whose path Snakemake hands to a shell without quotes.
+sys.path.insert(0, PROJECT)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [PROJECT, os.environ.get("PYTHONPATH")]))
+if os.path.exists(sys.executable):
+    sys.executable = shlex.quote(sys.executable)
+
+from rules.config_errors import first_mistake
+from rules.places import unfit_place
+
+if mistake := unfit_place(PROJECT, workflow.workdir_init, sys.argv):
+    raise WorkflowError(mistake)
+
+OURS = os.path.relpath(os.path.join(PROJECT, "config.yaml"))
+
+
+configfile: OURS
+
+
+if os.path.exists("config.yaml") and OURS != "config.yaml":
+
+    configfile: "config.yaml"
 
 
 # Before validate(), which says the same in many lines.
@@ -37,7 +61,4 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        expand("paper_figures/{figure}.pdf", figure=map(file_of, drawn())),
-        ["paper_figures/table1.tex", "paper_figures/table1_strong.tex"] if attacked() else [],
-        "paper_figures/reproduction.html",
-        expand("<results>/{table}.csv", table=[table for table in TABLES if runs_in_table(table, config["runs"])]),
+        whole(),

@@ -60,14 +60,13 @@ def sources(script, *modules):
 
     modules: files that it imports by a name that only the rule knows
     """
-    project, roots = Path(workflow.current_basedir).parent, [f"workflow_scripts/{script}.py", *modules]
-    found = {path for root in roots for path in sources_of(project, root)}
-    return [os.path.relpath(project / path) for path in sorted(found)]
+    roots = [f"workflow_scripts/{script}.py", *modules]
+    return [project_file(path) for path in sorted({path for root in roots for path in sources_of(Path(PROJECT), root)})]
 
 
 def project_file(path):
-    """A file of the project, seen from the working directory."""
-    return os.path.relpath(Path(workflow.current_basedir).parent / path)
+    """A file of the project, seen from the working directory, under one name whatever links lead to it."""
+    return os.path.relpath(os.path.join(PROJECT, path))
 
 
 def of(wildcards, key):
@@ -215,6 +214,19 @@ def drawn():
         for number, figure in FIGURES.items()
         if any(run.method in figure.needed for run in runs(holding(figure.datasets, figure.tables)))
     ]
+
+
+def whole():
+    """What rule all makes; for --report after a partial run those of its pages that are there, with a line on the rest."""
+    pages = [f"paper_figures/{file_of(number)}.pdf" for number in drawn()]
+    pages += ["paper_figures/table1.tex", "paper_figures/table1_strong.tex"] if attacked() else []
+    pages += ["paper_figures/reproduction.html"]
+    absent = [path for path in pages if not os.path.exists(path)]
+    asked = {word.partition("=")[0] for word in sys.argv}
+    if absent and "--report" in asked and "--report-after-run" not in asked:
+        print(f"Not made yet, so not in the report: {', '.join(absent)}", file=sys.stderr)
+        return [path for path in pages if path not in absent]
+    return pages + [f"<results>/{table}.csv" for table in TABLES if runs_in_table(table, config["runs"])]
 
 
 def scale_of(tables, datasets=None, methods=tuple(METHODS)):

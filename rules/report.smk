@@ -9,7 +9,7 @@ rule reproduction:
         provenance=expand(rules.data.output.json, dataset=[name for name in config["runs"] if runs([name])]),
         records=paths_of(rules.train.output.record, runs()),
         figures=expand("paper_figures/{figure}.svg", figure=map(file_of, drawn())),
-        captions=expand(project_file("report/captions/{figure}.rst"), figure=map(file_of, drawn())),
+        captions=[project_file(f"report/captions/{file_of(number)}.rst") for number in drawn()],
         code=sources("reproduction"),
     output:
         html=report(

@@ -1,0 +1,28 @@
+"""What is wrong with where a run lies, or where it looks for its files: one line with the remedy."""
+
+import os
+from pathlib import Path
+
+
+def unfit_place(project, start, words):
+    """Return the first such line, or None.
+
+    project: the folder of the Snakefile; start: the folder in which snakemake was called; words: its command line
+    """
+    if any(character in project for character in "{}<>"):
+        return f"Snakemake takes {{ }} < > in a path for wildcards: move this project from {project} elsewhere."
+    for name in values("--workflow-profile", words):
+        folders = (start, Path(start, "profiles"), Path(project, "profiles"))
+        if name != "none" and not any(Path(folder, name).exists() for folder in folders):
+            ours = os.path.relpath(Path(project, "profiles"), start)  # Snakemake would go on without it, in silence
+            return f"--workflow-profile {name}: there is no such folder in {start}; this project's are in {ours}."
+    return None
+
+
+def values(option, words):
+    """The values that a command line gives to an option, after a blank or after =."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == option:
+            yield following
+        elif word.startswith(f"{option}="):
+            yield word.partition("=")[2]
