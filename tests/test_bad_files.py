@@ -67,7 +67,7 @@ CASES = [  # job, a file that it reads, how it is broken, what the line says beh
     ("data", SOURCE, cut, f"{UNREADABLE}: write it again with numpy.savez"),
     ("data", SOURCE, with_text("no archive"), f"{UNREADABLE}: write it again with numpy.savez"),
     ("data", SOURCE, with_array("y_test", lambda _: None), "lacks y_test: it must hold x_train, .*; write it again"),
-    ("data", SOURCE, with_array("x_test", with_nan), ": x_test has type float64, not uint8: store pixels as"),
+    ("data", SOURCE, with_array("x_test", with_nan), ": x_test has type float64, not uint8: store whole numbers"),
     ("data", SOURCE, with_array("x_train", lambda x: x[:, 1:]), ": x_train has shape .*: the shape must be"),
     ("data", SOURCE, with_array("y_train", lambda y: y + 1), ": y_train .* labels outside 0 to 9: store labels as"),
     ("data", SOURCE, with_array("y_train", lambda y: np.maximum(y, 1)), ": y_train has no label 0: every class must"),

@@ -118,7 +118,7 @@ def test_an_unfinished_training_is_not_unpickled(folder, capsys, put):
 def test_an_idx_file_is_not_opened_unless_it_is_official(folder, monkeypatch, name):
     raw = write_idx(Path("data"), arrays((28, 28)), monkeypatch)
     as_pickle(raw / name)
-    with pytest.raises(ValueError, match=rf"^data/MNIST/raw/{name}: its sha256 is not .* delete it"):
+    with pytest.raises(ValueError, match=rf"^data/MNIST/raw/{name}: its sha256 is not .* replace it"):
         jobs.prepare_data("torchvision")
     assert not Path(WRONG_PICKLE).exists()
 
@@ -128,6 +128,6 @@ def test_no_batch_is_unpickled_unless_all_are_official(folder, monkeypatch, name
     batches = write_batches(Path("data"), arrays((32, 32, 3)), monkeypatch)
     as_pickle(batches / name)
     monkeypatch.setattr(pickle, "load", lambda *_, **__: pytest.fail("a pickle was opened"))
-    with pytest.raises(ValueError, match=rf"^data/cifar-10-batches-py/{name}: its md5 is not .* delete it"):
+    with pytest.raises(ValueError, match=rf"^data/cifar-10-batches-py/{name}: its md5 is not .* replace it"):
         jobs.prepare_data("torchvision", "cifar10")
     assert not Path(WRONG_PICKLE).exists()

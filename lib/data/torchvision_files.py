@@ -5,11 +5,14 @@ one line of its Python code, which describes the operators nms and qnms to torch
 Data sets and transforms need neither, so both are declared (not implemented) and the import is tried again.
 """
 
+import gzip
 import hashlib
 import importlib
 import os
 import sys
+import tarfile
 import tempfile
+import zlib
 from http.client import HTTPException
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +30,7 @@ MNIST_SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 CIFAR10_FILES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta"]
+ARCHIVE = "cifar-10-python.tar.gz"
 FILES = {  # what torchvision keeps below root
     "mnist": [f"MNIST/raw/{name}" for name in MNIST_SHA256],
     "cifar10": [f"cifar-10-batches-py/{name}" for name in CIFAR10_FILES],
@@ -35,20 +39,79 @@ OPERATORS = ("nms", "qnms")
 _declared = []  # torch withdraws a declaration when its Library is collected
 
 
+def located(base: str, root: Path) -> dict[str, Path]:
+    """Return where each official file of mnist or cifar10 lies, {file: path}, as far as it does.
+
+    That is below `root` as torchvision has it, or flat in `root`, unpacked or in its archive, or as Kaggle names it.
+    """
+    where = {}
+    for file in FILES[base]:
+        name = Path(file).name
+        names = [f"{spelt}{packed}" for packed in ("", ".gz") for spelt in (name, name.replace("-idx", ".idx"))]
+        paths = [folder / spelt for folder in ((root / file).parent, root, root / name) for spelt in names]
+        paths += [root / ARCHIVE, (root / file).parent / ARCHIVE] if base == "cifar10" else []
+        if path := next(filter(Path.is_file, paths), None):
+            where[file] = path
+    return where
+
+
 def has_files(base: str, root: Path) -> bool:
-    """Whether all of torchvision's files of mnist or cifar10 lie below `root`."""
-    return all((root / file).is_file() for file in FILES[base])
+    """Whether all official files of mnist or cifar10 lie below `root`."""
+    return len(located(base, root)) == len(FILES[base])
 
 
 def read(base: str, root: Path) -> tuple[Arrays, str, str]:
     """Return the four arrays of a data set below `root`, their title and origin; what is missing is downloaded."""
     if not has_files(base, root):
         _download(base, root)
-    read = {"mnist": _read_mnist, "cifar10": _read_cifar10}[base]
-    return read(root), TITLES[base], f"the official files of {TITLES[base]}, checksums verified"
+    with tempfile.TemporaryDirectory(prefix="minavg-") as folder:  # torchvision reads what was checked, nothing else
+        _gather(located(base, root), Path(folder))
+        splits = [_torchvision_class(base)(folder, train=train, download=False) for train in (True, False)]
+    arrays = as_uint8([(np.asarray(split.data), np.asarray(split.targets)) for split in splits])
+    if base == "mnist":  # the one channel is an axis too
+        arrays = tuple(array[..., None] if array.ndim == 3 else array for array in arrays)
+    return arrays, TITLES[base], f"the official files of {TITLES[base]}, checksums verified"
+
+
+def _gather(where, folder):
+    """Put the official files, {file: path}, into `folder`, unpacked; ValueError where one is not official."""
+    for file, path in where.items():
+        target = folder / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if path.name == ARCHIVE:
+                if not target.exists():
+                    _unpack(path, folder)
+            elif path.suffix == ".gz":
+                target.write_bytes(gzip.decompress(path.read_bytes()))
+            else:
+                target.symlink_to(path.resolve())
+        except (gzip.BadGzipFile, EOFError, zlib.error, tarfile.TarError) as error:
+            raise ValueError(f"{path} cannot be unpacked, it is cut short or changed: replace it") from error
+    for file, (algorithm, expected) in _checksums(where).items():  # pickles: all are checked before one is opened
+        content = (folder / file).read_bytes() if (folder / file).exists() else b""
+        if hashlib.new(algorithm, content, usedforsecurity=False).hexdigest() != expected:
+            what = f"{algorithm} is not that of the official {Path(file).name}"
+            raise ValueError(f"{where[file]}: its {what}, it is cut short or changed: replace it")
+
+
+def _unpack(archive, folder):
+    with tarfile.open(archive) as packed:
+        for member in packed:
+            if member.name in FILES["cifar10"] and member.isfile():
+                (folder / member.name).write_bytes(packed.extractfile(member).read())
+
+
+def _checksums(where):
+    if FILES["mnist"][0] in where:
+        return {file: ("sha256", value) for file, value in zip(FILES["mnist"], MNIST_SHA256.values(), strict=True)}
+    cifar10 = _torchvision_class("cifar10")
+    listed = [*cifar10.train_list, *cifar10.test_list, (cifar10.meta["filename"], cifar10.meta["md5"])]
+    return {f"{cifar10.base_folder}/{name}": ("md5", value) for name, value in listed}
 
 
 def _download(base, root):
+    where = located(base, root)
     try:
         root.mkdir(parents=True, exist_ok=True)
         # Into a folder of its own: files appear whole, whatever else downloads the same data set at the same time.
@@ -59,9 +122,12 @@ def _download(base, root):
                 os.replace(Path(partial, file), root / file)
     except (OSError, RuntimeError, ImportError, HTTPException) as error:
         cause = (str(error).strip() or type(error).__name__).splitlines()[-1]
+        names = [Path(file).name for file in FILES[base]]
+        lacking = ", ".join(name for name, file in zip(names, FILES[base], strict=True) if file not in where)
+        there = f" (found {', '.join(map(str, where.values()))}; {lacking} lack)" if where else ""
         raise FileNotFoundError(
-            f"no {TITLES[base]} in {root} and the download failed ({cause}). Four ways to get it: "
-            f"(1) put torchvision's files there: {FILES[base][0]} and its neighbours; "
+            f"no {TITLES[base]} in {root.absolute()}{there} and the download failed ({cause}). Four ways to get it: "
+            f"(1) put the official files there, torchvision's files {', '.join(names)}, or their archives; "
             f"(2) put the arrays {', '.join(ARRAYS)} into {root / base}.npz; "
             "(3) connect to a network and let torchvision download it; "
             "(4) choose the source embedded: 5,000 MNIST digits, and a stand-in for CIFAR-10"
@@ -70,33 +136,6 @@ def _download(base, root):
 
 def _torchvision_class(base):
     return getattr(import_torchvision().datasets, {"mnist": "MNIST", "cifar10": "CIFAR10"}[base])
-
-
-def _read_mnist(root):
-    for file, (name, expected) in zip(FILES["mnist"], MNIST_SHA256.items(), strict=True):
-        _check(root / file, "sha256", expected, f"the official {name} of MNIST")
-    old = root / "MNIST" / "processed"
-    if old.exists():  # torchvision would read these files instead, and nobody has checked them
-        raise ValueError(f"{old} holds copies of an old torchvision that would replace the checked files: delete it")
-    mnist = _torchvision_class("mnist")
-    splits = [mnist(root, train=train, download=False) for train in (True, False)]
-    return as_uint8([(split.data.numpy()[..., None], split.targets.numpy()) for split in splits])
-
-
-def _read_cifar10(root):
-    cifar10 = _torchvision_class("cifar10")
-    listed = [*cifar10.train_list, *cifar10.test_list, (cifar10.meta["filename"], cifar10.meta["md5"])]
-    for name, expected in listed:  # the files are pickles: not one is opened before all are known to be official
-        _check(root / cifar10.base_folder / name, "md5", expected, f"the official {name} of CIFAR-10")
-    splits = [cifar10(root, train=train, download=False) for train in (True, False)]
-    return as_uint8([(split.data, np.array(split.targets)) for split in splits])
-
-
-def _check(path, algorithm, expected, what):
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
-    if found != expected:
-        raise ValueError(f"{path}: its {algorithm} is not that of {what}, it is cut short or changed: delete it")
 
 
 def import_torchvision() -> ModuleType:

@@ -1,4 +1,6 @@
+import gzip
 import os
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +57,44 @@ def test_batches_of_cifar10(tmp_path, monkeypatch, no_network):
     loaded = load("cifar10", root=tmp_path)
     assert_holds(loaded, made)
     assert (loaded.provenance["title"], loaded.provenance["source"]) == ("CIFAR-10", "torchvision")
+
+
+@pytest.mark.parametrize("place", ["MNIST/raw/{}.gz", "{}.gz", "{}", "kaggle", "{0}/{0}"])
+def test_idx_files_packed_flat_or_as_kaggle_names_them(tmp_path, monkeypatch, no_network, place):
+    made, root = arrays((28, 28)), tmp_path / "data"
+    for path in write_idx(tmp_path, made, monkeypatch).iterdir():
+        target = root / place.format(path.name)
+        if place == "kaggle":
+            target = root / path.name.replace("-idx", ".idx")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        content = path.read_bytes()
+        target.write_bytes(gzip.compress(content) if target.suffix == ".gz" else content)
+    before = sorted(root.rglob("*"))
+    assert_holds(load("mnist", root=root), made)
+    assert sorted(root.rglob("*")) == before and no_network == []
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_cifar10_as_an_archive_or_flat(tmp_path, monkeypatch, no_network, packed):
+    made, root = arrays((32, 32, 3)), tmp_path / "data"
+    folder = write_batches(tmp_path, made, monkeypatch)
+    if packed:
+        root.mkdir()
+        with tarfile.open(root / "cifar-10-python.tar.gz", "w:gz") as archive:
+            archive.add(folder, folder.name)
+    else:
+        folder.rename(root)
+    loaded = load("cifar10", root=root)
+    assert_holds(loaded, made)
+    assert loaded.provenance["title"] == "CIFAR-10" and no_network == []
+
+
+def test_copies_of_an_old_torchvision_are_not_read(tmp_path, monkeypatch):
+    made = arrays((28, 28))
+    write_idx(tmp_path, made, monkeypatch)
+    (tmp_path / "MNIST" / "processed").mkdir()
+    (tmp_path / "MNIST" / "processed" / "training.pt").write_bytes(b"unchecked")
+    assert_holds(load("mnist", root=tmp_path), made)
 
 
 @pytest.mark.parametrize("source", ["npz", "auto"])

@@ -1,12 +1,14 @@
 """Data that are missing or wrong are refused in one line."""
 
+import gzip
+
 import numpy as np
 import pytest
 
 from lib.data.names import TITLES
 from lib.data.sources import load
 from lib.data.torchvision_files import MNIST_SHA256
-from lib.tests.sources import arrays, write_idx
+from lib.tests.sources import arrays, write_batches, write_idx
 
 
 @pytest.mark.parametrize("source", ["auto", "torchvision"])
@@ -34,19 +36,37 @@ def test_a_changed_idx_file_is_refused(tmp_path, monkeypatch, no_network, number
     folder = write_idx(tmp_path, arrays((28, 28)), monkeypatch)
     path = folder / list(MNIST_SHA256)[number]
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=rf"{path.name}: its sha256 is not .* delete it"):
+    with pytest.raises(ValueError, match=rf"{path.name}: its sha256 is not .* replace it"):
         load("mnist", root=tmp_path)
 
 
-def test_unchecked_copies_of_an_old_torchvision_are_refused(tmp_path, monkeypatch):
-    write_idx(tmp_path, arrays((28, 28)), monkeypatch)
-    (tmp_path / "MNIST" / "processed").mkdir()
-    with pytest.raises(ValueError, match=r"processed holds copies of an old torchvision .* delete it"):
-        load("mnist", root=tmp_path)
+@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+def test_what_was_found_and_what_lacks_is_named(tmp_path, monkeypatch, no_network, name):
+    if name == "mnist":
+        path = write_idx(tmp_path, arrays((28, 28)), monkeypatch) / "t10k-labels-idx1-ubyte"
+    else:
+        path = write_batches(tmp_path, arrays((32, 32, 3)), monkeypatch) / "data_batch_4"
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=rf"found .*{path.parent.name}/.*; {path.name} lack\) and the download"):
+        load(name, root=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte.gz", "cifar-10-python.tar.gz"])
+@pytest.mark.parametrize("content", [b"", b"no archive", gzip.compress(b"not it"), gzip.compress(bytes(9999))[:-9]])
+def test_a_damaged_archive_is_named(tmp_path, monkeypatch, no_network, name, content):
+    if name.startswith("train"):
+        (write_idx(tmp_path, arrays((28, 28)), monkeypatch) / "train-images-idx3-ubyte").unlink()
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{name}.* cut short or changed: replace it"):
+        load("mnist" if name.startswith("train") else "cifar10", root=tmp_path)
 
 
 CASES = [  # name, key, how it is broken, what the error says
     ("mnist", "x_train", lambda x: x.astype(np.float32), "has type float32, not uint8"),
+    ("mnist", "x_train", lambda x: x / 255, r"has type float64, .*rint\(255 \* x_train\).astype"),
+    ("mnist", "x_train", lambda x: x.astype(int), r"has type int64, .*rint\(x_train\).astype"),
+    ("mnist", "x_train", lambda x: (x / 63).astype(np.uint8), "holds 0 and 1 alone, .*: store the original pixels"),
+    ("cifar10", "x_test", lambda x: 0 * x, "holds 0 alone, no images: store the original pixels"),
     ("mnist", "x_test", lambda x: x[:, :, :27], r"has shape \(20, 28, 27\): .*\(n, 28, 28, 1\) or \(n, 28, 28\)"),
     ("mnist", "x_test", lambda x: x.reshape(20, 784), r"has shape \(20, 784\)"),
     ("mnist", "x_train", lambda x: x[0, 0, 0], r"has shape \(\)"),
@@ -104,3 +124,11 @@ def test_a_damaged_npz_is_refused(tmp_path, save):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"mnist\.npz: its array x_train cannot be read"):
         load("mnist", root=tmp_path)
+
+
+@pytest.mark.parametrize(("name", "spoil"), [("mnist", lambda x: 255 - x), ("cifar10", lambda x: x // 4)])
+def test_images_much_brighter_or_darker_than_the_data_set_are_warned_of(tmp_path, name, spoil):
+    made = arrays((28, 28) if name == "mnist" else (32, 32, 3))
+    np.savez(tmp_path / f"{name}.npz", **made | {"x_test": spoil(made["x_test"])})
+    with pytest.warns(UserWarning, match=rf"{name}\.npz: x_test has a mean of .*: store the original pixels"):
+        load(name, root=tmp_path)
