@@ -55,6 +55,8 @@ def in_words(error, schema):
             return f"{key} is {value}; {meant(str(error.instance), rule)}choose one of {', '.join(rule)}"
         case "minimum":
             return f"{key} is {value}; write at least {rule}"
+        case "maximum":
+            return f"{key} is {value}; write at most {rule}"
         case "exclusiveMinimum":
             return f"{key} is {value}; write more than {rule}"
         case "exclusiveMaximum":

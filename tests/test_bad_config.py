@@ -66,6 +66,7 @@ CASES = [  # key, value, what the line says behind the key
     ("convergence.points", 0, "is 0; write at least 1."),
     ("attack.gradient_floor", -1e-9, "is -1e-09; write at least 0."),
     ("seeds", [-1], "[0] is -1; write at least 0."),
+    ("seeds", [2**64], "[0] is 18446744073709551616; write at most 9223372036854775807."),
     ("attack.eps.mnist", [0.0, 1.0], "[0] is 0.0; write more than 0."),
     ("attack.eps.cifar10", [-0.1], "[0] is -0.1; write more than 0."),
     ("masking.factors", [0], "[0] is 0; write more than 0."),
