@@ -1,7 +1,6 @@
 """Minimum and average margins during training, and what regularisation does to them: Wu and Yu (2019)."""
 
 import os
-import shlex
 import sys
 
 from snakemake.exceptions import WorkflowError
@@ -11,16 +10,12 @@ min_version("9.16")
 
 PROJECT = os.path.realpath(workflow.current_basedir)
 
-# The project's lib, report and rules come before packages of these names elsewhere, here and in the scripts' Python,
-# whose path Snakemake hands to a shell without quotes.
-sys.path.insert(0, PROJECT)
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [PROJECT, os.environ.get("PYTHONPATH")]))
-if os.path.exists(sys.executable):
-    sys.executable = shlex.quote(sys.executable)
+sys.path.insert(0, PROJECT)  # its lib, report and rules come before packages of these names elsewhere
 
 from rules.config_errors import first_mistake
-from rules.places import unfit_place
+from rules.places import prepare_scripts, unfit_place
 
+prepare_scripts(PROJECT)
 if mistake := unfit_place(PROJECT, workflow.workdir_init, sys.argv):
     raise WorkflowError(mistake)
 

@@ -1,7 +1,19 @@
-"""What is wrong with where a run lies, or where it looks for its files: one line with the remedy."""
+"""A run in any place: what its scripts need there, and one line, with the remedy, on what cannot be served."""
 
 import os
+import shlex
+import sys
 from pathlib import Path
+
+
+def prepare_scripts(project):
+    """Let scripts find the modules of `project` before others, and their Python though its path have blanks.
+
+    Snakemake hands sys.executable to a shell without quotes.
+    """
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [project, os.environ.get("PYTHONPATH")]))
+    if os.path.exists(sys.executable):
+        sys.executable = shlex.quote(sys.executable)
 
 
 def unfit_place(project, start, words):
