@@ -128,7 +128,7 @@ def test_the_bar_says_beforehand_how_long_it_will_take(digits, capsys):
 )
 def test_what_makes_no_sense_is_refused_before_the_margins_are_sampled(digits, change, monkeypatch):
     model, x, y = digits
-    monkeypatch.setattr("lib.margins.cross_lipschitz", lambda model: pytest.fail("margins were sampled"))
+    monkeypatch.setattr("lib.margins.largest_first", lambda *arguments: pytest.fail("margins were sampled"))
     with pytest.raises(ValueError, match=next(iter(change)).removesuffix("s").replace("drawn", "3 of 2000")):
         evaluate(model, x, y, **SETTINGS | change, progress=False)
     with pytest.raises(ValueError, match="40 points, 39 labels"):
