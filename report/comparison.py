@@ -3,19 +3,21 @@ beside the distance that an attack found."""
 
 import numpy as np
 
+from .claims import ERROR
 from .results import NETWORK
-from .statistics import bootstrap
+from .statistics import of_shares
 
 OVERSTATED = 5.0  # percentage points between two attacks that are worth a sentence
 
 
-def readings(attacks, strong, floor, seed=0):
+def readings(attacks, strong, floor):
     """Return robust accuracies (percent) under the attack as configured and under the strongest, on the same images.
 
     attacks, strong: dataset, model, method, seed, eps, index, held; strong also gradient, the length of the first
     gradient at the image; floor: of the attack as configured. The result has one dict a network and eps: images,
-    configured, strong, overstated (the difference in percentage points), low and high (its 95 % interval), masked
-    (percent of the images whose gradient is shorter than the floor).
+    configured, strong, overstated (the difference in percentage points), low and high (its 95 % interval), sure (it is
+    above zero by its simultaneous interval, over all networks and eps), masked (percent of the images whose gradient is
+    shorter than the floor).
     """
     if attacks.empty or strong.empty:
         return []
@@ -23,17 +25,19 @@ def readings(attacks, strong, floor, seed=0):
     both = attacks[[*cell, "held"]].merge(
         strong[[*cell, "held", "gradient"]], on=cell, suffixes=("_configured", "_strong")
     )
-    rows = []
-    for key, pair in both[both["eps"] > 0].groupby([*NETWORK, "eps"], sort=False):
+    rows, cells = [], both[both["eps"] > 0].groupby([*NETWORK, "eps"], sort=False)
+    for key, pair in cells:
         configured, strongest = (
-            100 * pair.pivot(index="seed", columns="index", values=f"held_{name}").dropna(axis=1).to_numpy(dtype=float)
+            pair.pivot(index="seed", columns="index", values=f"held_{name}").dropna(axis=1).to_numpy(dtype=float)
             for name in ("configured", "strong")
         )
-        low, high = bootstrap(np.subtract, configured, strongest, seed=seed)
+        low, high = of_shares(configured - strongest)
+        least, _ = of_shares(configured - strongest, 1 - ERROR / len(cells))
         row = dict(zip([*NETWORK, "eps"], key, strict=True)) | {"images": configured.shape[1]}
-        row |= {"configured": configured.mean(), "strong": strongest.mean()}
+        row |= {"configured": 100 * configured.mean(), "strong": 100 * strongest.mean()}
+        row |= {"low": 100 * low, "high": 100 * high, "sure": least > 0}
         row["masked"] = 100 * (pair["gradient"] < floor).mean()
-        rows.append(row | {"overstated": row["configured"] - row["strong"], "low": low, "high": high})
+        rows.append(row | {"overstated": row["configured"] - row["strong"]})
     return rows
 
 

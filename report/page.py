@@ -3,23 +3,18 @@
 `content` turns tables into texts, once for both forms; templates/reproduction.* say where they stand.
 """
 
-from collections import Counter
 from itertools import product
 
 import pandas as pd
 
-from . import comparison, table1
-from .claims import FAILS, GENERAL, HOLDS, OPEN
+from . import answer, comparison, table1
+from .claims import GENERAL
 from .rendering import render
 from .results import DATASETS, METHODS, MODELS, NETWORKS, SPLITS, select
 from .settings import WORDS, paper
 from .text import NOT_RUN, number, title
-from .verdicts import overall
 
 ADDRESS = "https://arxiv.org/abs/1907.11780"
-SYMBOLS = {HOLDS: "✓", FAILS: "✗", OPEN: "?"}
-CLASSES = {HOLDS: "holds", FAILS: "fails", OPEN: "open"}
-UNITS = {"L2": ("+.3f", ""), "pp": ("+.1f", " points"), "%": ("+.1f", " %"), "error": (".2f", " %")}
 
 
 def content(frames, context, claims, *, runs, seconds, commit, figures):
@@ -38,9 +33,13 @@ def content(frames, context, claims, *, runs, seconds, commit, figures):
         "data": _data(context),
         "networks": _networks(context),
         "facts": _facts(context.settings, runs, seconds, commit),
-        "summary": _summary(claims, context),
-        "claims": [_claim(claim, context) for claim in claims],
-        "table1": [(title(context, name), _table1(rows)) for name, rows in table.groupby("dataset", sort=False)],
+        "summary": answer.summary(claims, context),
+        "matrix": answer.matrix(claims, context),
+        "claims": answer.by_claim(claims, context),
+        "table1": [
+            (title(context, name), _table1(rows, context.datasets[name]["stand_in"]))
+            for name, rows in table.groupby("dataset", sort=False)
+        ],
         "readings": _readings(readings, context),
         "overstated": _overstated(readings, context),
         "failures": _failures(comparison.failures(frames["brackets"]), context),
@@ -119,108 +118,26 @@ def _duration(seconds):
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
-def _summary(claims, context):
-    """One paragraph: how many verdicts of each kind, in all and for each data set."""
-    at_scale = " at this scale" if context.scale else ""
-    sentences = [
-        f"The paper's nine claims get {len(claims)} verdicts{at_scale}, as claim 6 is judged under two attacks: "
-        f"{_counted(claim.verdict for claim in claims)}."
-    ]
-    for name in context.datasets:
-        found = [overall(rows) for claim in claims if (rows := [row for row in claim.rows if row.dataset == name])]
-        if found:
-            sentences.append(f"On {title(context, name)}, {len(found)} apply: {_counted(found)}.")
-    return " ".join(sentences)
+def _table1(cells, stand_in):
+    """Three rows a network: ours, published, difference; with the settings of each beside the paper's.
 
-
-def _counted(verdicts):
-    count = Counter(verdicts)
-    words = {HOLDS: ("holds", "hold"), FAILS: ("fails", "fail"), OPEN: (OPEN, OPEN)}
-    return ", ".join(f"{count[verdict]} {words[verdict][count[verdict] != 1]}" for verdict in words)
-
-
-def _claim(claim, context):
-    decisive = min(claim.rows, key=lambda row: ([FAILS, OPEN, HOLDS].index(row.verdict), row.room))
-    names = dict.fromkeys(row.dataset for row in claim.rows)
-    return claim._asdict() | {
-        "badge": _badge(claim.verdict, " at this scale" if context.scale else ""),
-        "of_data": [
-            (title(context, name), _badge(overall([row for row in claim.rows if row.dataset == name]), ""))
-            for name in names
-        ],
-        "cases": _cases(claim.rows),
-        "decisive": f"{title(context, decisive.dataset)}, {decisive.case}: {_effect(decisive)}",
-        "rows": {
-            "header": ["Data", "Case", "Effect", "95 % interval", "Row", "Note"],
-            "rows": [
-                [
-                    title(context, row.dataset),
-                    row.case,
-                    _number(row.effect, row.unit),
-                    _interval(row),
-                    _mark(row),
-                    row.note,
-                ]
-                for row in claim.rows
-            ],
-            "words": 2,
-        },
-    }
-
-
-def _badge(verdict, scale):
-    return {"symbol": SYMBOLS[verdict], "text": verdict + scale, "kind": CLASSES[verdict]}
-
-
-def _cases(rows):
-    count = Counter(row.verdict for row in rows)
-    text = f"{len(rows)} row{'s' if len(rows) > 1 else ''}: "
-    text += f"{count[HOLDS]} hold, {count[FAILS]} fail, {count[OPEN]} undecided."
-    units = {row.unit for row in rows if row.unit}
-    effects = [row.effect for row in rows if pd.notna(row.effect)]
-    if len(units) == 1 and len(effects) > 1:
-        text += " Effects from {} to {}.".format(*(_number(end(effects), *units) for end in (min, max)))
-    return text
-
-
-def _mark(row):
-    return f"{SYMBOLS[row.verdict]} {row.verdict}"
-
-
-def _effect(row):
-    interval = _interval(row)
-    text = _number(row.effect, row.unit) + (f" [{interval}]" if interval else "")
-    return f"{text} ({row.note})" if row.note and text else text or row.note
-
-
-def _interval(row):
-    if pd.isna(row.low):
-        return ""
-    return f"{_number(row.low, row.unit, words=False)} to {_number(row.high, row.unit, words=False)}"
-
-
-def _number(value, unit, words=True):
-    if pd.isna(value):
-        return ""
-    form, name = UNITS[unit]
-    return number(value, form) + (name if words else "")
-
-
-def _table1(cells):
-    """Three rows a network: ours, published, difference; with the settings of each beside the paper's."""
+    A stand-in has nothing published to stand beside.
+    """
     rows = []
     for (model, method), network in cells.groupby(["model", "method"], sort=False):
         ours = [table1.cell_text(cell.value, cell.spread) for cell in network.itertuples()]
         settings = ["" if pd.isna(value) else f"{value:,}" for value in network[table1.SETTINGS].max()]
         theirs = [f"{getattr(paper(model), name):,}" for name in table1.SETTINGS]
+        rows.append([f"{MODELS[model]} {METHODS[method]}", "ours", *settings, *ours])
+        if stand_in:
+            continue
         rows += [
-            [f"{MODELS[model]} {METHODS[method]}", "ours", *settings, *ours],
             ["", "published", *theirs, *map(number, network["published"])],
             ["", "difference", *[""] * len(settings), *(number(value, "+.2f") for value in network["difference"])],
         ]
     names = [name.capitalize() for name in table1.SETTINGS]
     header = ["Network", "", *names, *map(table1.heading, cells["column"].unique())]
-    return {"header": header, "rows": rows, "words": 2, "group": 3}
+    return {"header": header, "rows": rows, "words": 2, "group": 1 if stand_in else 3}
 
 
 def _readings(readings, context):
@@ -232,7 +149,7 @@ def _readings(readings, context):
         for (model, method), network in of_data.groupby(["model", "method"], sort=False):
             configured, strong = ([f"{value:.2f}" for value in network[name]] for name in ("configured", "strong"))
             overstated = [
-                "{} [{} to {}]".format(*(_number(value, "pp", words=False) for value in values))
+                "{} [{} to {}]".format(*(answer.text(value, "pp", words=False) for value in values))
                 for values in network[["overstated", "low", "high"]].itertuples(index=False)
             ]
             masked = f"{network['masked'].iloc[0]:.1f}"
@@ -248,9 +165,10 @@ def _overstated(readings, context):
     return [
         f"{title(context, cell['dataset'], cell['model'])} {METHODS[cell['method']]}: the attack as configured "
         f"overstates the robustness by {cell['overstated']:.1f} points at ε = {cell['eps']:g} "
-        f"({cell['configured']:.1f} % instead of at most {cell['strong']:.1f} %)."
+        f"({cell['configured']:.1f} % instead of at most {cell['strong']:.1f} %; 95 % interval of the difference "
+        f"{cell['low']:.1f} to {cell['high']:.1f})."
         for cell in readings
-        if cell["overstated"] > comparison.OVERSTATED
+        if cell["overstated"] > comparison.OVERSTATED and cell["sure"]
     ]
 
 

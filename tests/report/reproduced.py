@@ -22,7 +22,12 @@ def reproduced(*, official=True, **shape):
     titles = {"mnist01": "MNIST 0/1", "mnist": "MNIST", "cifar10": "CIFAR-10"}
     points = int(tables["margin_summary"]["points"].max())
     for name, data in context.datasets.items():
-        data |= {"source": "embedded", "sha256": "0123456789abcdef" * 4, "train": points, "test": points}
+        data |= {
+            "source": "torchvision" if official else "embedded",
+            "sha256": "0123456789abcdef" * 4,
+            "train": points,
+            "test": points,
+        }
         data |= {"title": titles[name], "stand_in": False, "origin": "official files"} if official else {}
     tables["attacks"]["broken_at"] = np.where(tables["attacks"]["held"] == 1, -1, 40)
     tables["strong"] = tables["attacks"].drop(columns="broken_at").assign(gradient=1.0)
@@ -37,7 +42,7 @@ def small(tables):
     return SETTINGS | {
         "training": {"epochs": {"lr": 100, "mlp": 16, "cnn": 16}},
         "points": {"train": points, "test": points, "seed": 0, "whole": []},
-        "margins": {"samples": 32, "drawn": None, "seed": 0},
+        "margins": SETTINGS["margins"] | {"samples": 32},
         "attack": SETTINGS["attack"] | {"points": 40, "iterations": 50, "step": 0.05},
         "strong": {"iterations": 50},
     }

@@ -44,7 +44,13 @@ def test_readings_compare_the_same_images():
     assert (row["eps"], row["images"]) == (2.0, 3)
     assert [row[name] for name in ("configured", "strong", "overstated")] == pytest.approx([200 / 3, 100 / 3, 100 / 3])
     assert row["masked"] == pytest.approx(100 / 3)
-    assert row["low"] == 0 and row["high"] == pytest.approx(100)
+    assert row["low"] < 0 < row["high"] and not row["sure"]
+
+
+def test_an_overstatement_is_sure_where_many_images_say_so():
+    configured, strong = attack([1] * 40, range(40), [1.0]), attack([0] * 20 + [1] * 20, range(40), [1.0])
+    (row,) = comparison.readings(configured, strong.assign(gradient=1.0), floor=0)
+    assert row["sure"] and row["low"] < 50 < row["high"]
 
 
 def test_failure_rate_counts_points_with_an_adversarial_found():

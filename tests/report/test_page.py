@@ -1,11 +1,13 @@
 import re
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 
 from report import page as pages
 from report.claims import CLAIMS
 from report.plots import new_figure
+from report.results import COLUMNS
 from report.verdicts import judge
 from tests.report.reproduced import reproduced
 from workflow_scripts.common.drawing import save
@@ -57,8 +59,9 @@ def words(page):
 
 def test_html_is_well_formed_and_holds_every_claim(small):
     text = words(small[1])
-    for key, (statement, rule, _) in CLAIMS.items():
-        assert statement in text and rule in text and f"Claim {key}: ? cannot be said at this scale" in text
+    for key, (statement, reading, rule, _) in CLAIMS.items():
+        assert statement in text and reading in text and rule in text
+        assert f"Claim {key}: ? cannot be said at this scale" in text
 
 
 def test_scale_and_stand_in_stand_before_everything_else(small):
@@ -106,11 +109,45 @@ def test_an_overstatement_is_said_in_words(small):
     assert "0.00" in cells and sentences[0] in words(small[1])
 
 
-def test_illegible_cells_are_empty(small):
-    tables = dict(small[0]["table1"])
-    *_, ours, published, difference = tables["CIFAR-10 stand-in"]["rows"]  # of CNN AMR, the last
+def test_illegible_cells_are_empty():
+    tables, context = reproduced(points=20, images=40)
+    page = pages.content(tables, context, judge(tables, context), runs=[], seconds={}, commit="", figures=[])
+    *_, ours, published, difference = dict(page["table1"])["CIFAR-10"]["rows"]  # of CNN AMR, the last
     assert ours[0] == "CNN AMR" and published[7:] == difference[7:] == [""] * 7
     assert published[3] == "51,200" and ours[2:].count("") == 1  # nothing is extrapolated
+
+
+def test_a_stand_in_has_nothing_published_beside_it(small):
+    tables = dict(small[0]["table1"])
+    assert {row[1] for row in tables["CIFAR-10 stand-in"]["rows"]} == {"ours"}
+    assert {row[1] for row in tables["MNIST (5,000 digits)"]["rows"]} == {"ours", "published", "difference"}
+
+
+def test_each_network_has_a_cell_for_each_claim_that_speaks_of_it(small):
+    matrix = small[0]["matrix"]
+    assert matrix["header"][:2] == ["MNIST 0/1 (subset), LR", "MNIST (5,000 digits), LR"] and len(matrix["header"]) == 7
+    cells = {row["key"]: row["cells"] for row in matrix["rows"]}
+    assert [bool(cell) for cell in cells["1"]] == [True] + [False] * 6
+    assert [bool(cell) for cell in cells["7b"]] == [False, False, True, True, False, True, True]
+    told = {row["key"]: row["cells"][2] for row in matrix["rows"]}["6b"]  # 40 images
+    assert (
+        told["badge"]["kind"] == "open" and told["seen"] in ("", "not seen here", "seen here") and "[" in told["effect"]
+    )
+
+
+def test_readings_of_a_claim_stand_side_by_side(small):
+    page, html, markdown = small
+    readings = {claim["key"]: (claim["readings"], claim["reading"]) for claim in page["claims"]}
+    assert readings["4a"] == (2, "margins with signs") and readings["4b"] == (0, "distances, without signs")
+    assert html.count('rowspan="2"') == 4 and "4a: margins with signs" in words(html)
+    assert "| **4b** average falls; distances, without signs |" in markdown
+
+
+def test_one_seed_is_said_to_be_one():
+    tables, context = reproduced(points=120, images=400)
+    page = pages.content(tables, context, judge(tables, context), runs=[], seconds={}, commit="", figures=[])
+    held = [claim["badge"]["text"] for claim in page["claims"] if claim["badge"]["kind"] == "holds"]
+    assert held and set(held) == {"holds for this training run"} and "There is one seed" in page["summary"]
 
 
 def test_the_same_tables_give_the_same_page(small):
@@ -123,6 +160,7 @@ def test_a_page_without_networks(tmp_path):
         name: table[table["dataset"] == "mnist01"] if "dataset" in table else table for name, table in tables.items()
     }
     context = context._replace(datasets={"mnist01": context.datasets["mnist01"]})
+    only["brackets"] = pd.DataFrame(columns=COLUMNS["brackets"])  # as the workflow has it
     page = pages.content(only, context, judge(only, context), runs=[], seconds={}, commit="unknown", figures=[])
     text = words(pages.to_html(page))
     assert text.count("Not run.") == 3 and "MNIST, LR, training points: not run" in text

@@ -1,0 +1,135 @@
+"""The rows of a claim: two tables compared point by point, a trend, and why the scale leaves a row undecided."""
+
+from functools import partial
+from math import inf
+from typing import NamedTuple
+
+import numpy as np
+
+from . import claims
+from .claims import Row
+from .results import LINEAR, RUN, Context
+from .settings import paper
+from .statistics import LEVEL, of_change, of_mean, of_rare, of_shares, of_trend, spaced
+from .text import number
+
+POINT = [*RUN, "epoch", "split", "index"]
+
+
+class Given(NamedTuple):
+    """What every claim is judged by: {name: tidy table} and their Context."""
+
+    tables: dict
+    context: Context
+
+
+def with_distances(tables, radius):
+    """Return the tables with a column `found` in the margins: the attack's distance with the margin's sign.
+
+    None found counts as `radius`, where margins are capped too; NaN where no attack was run.
+    """
+    margins, distances = tables["margins"], tables["brackets"][[*POINT, "distance"]]
+    if distances.empty or margins.empty:
+        return tables | {"margins": margins.assign(found=np.nan)}
+    both = margins.merge(distances, on=POINT, how="left", validate="one_to_one")
+    return tables | {"margins": both.assign(found=np.sign(both["margin"]) * both["distance"].clip(upper=radius))}
+
+
+def unsigned(margins):
+    """Return a table of margins as one of distances."""
+    return margins.assign(margin=abs(margins["margin"]), found=abs(margins["found"]))
+
+
+def averages(given, case, first, second, *, above=-inf, below=inf):
+    """Row on the average margin in `second` minus that in `first`; the attack's distances must agree for a network."""
+    before, after = paired(first, second, "margin")
+    row = _compared(given, case, after - before, of_mean, unit="L2", margin=True, above=above, below=below)
+    if case.model in LINEAR or row.interval is None:
+        return row
+    before, after = paired(first, second, "found")
+    if after.shape[1] < claims.LEAST_POINTS:
+        return row._replace(interval=None, note="no attack distances to agree with")
+    told = partial(of_mean, after - before)
+    effect, (low, high) = (after - before).mean(), told(LEVEL)
+    words = "by attack distances {} [{} to {}]".format(*(number(value, "+.3f") for value in (effect, low, high)))
+    return row._replace(beside=told, note=words)
+
+
+def held(given, case, first, second, *, eps=None, above=-inf):
+    """Row on the share of images that held in `second` minus that in `first`, in percentage points."""
+    before, after = paired(first, second, "held")
+    return _compared(given, case, after - before, of_shares, unit="pp", factor=100, eps=eps, above=above)
+
+
+def change(given, case, half, full, samples):
+    """Row on how many percent the average distance of `full` lies above that of `half`: hardly any."""
+    before, after = map(abs, paired(half, full, "margin"))
+    if not before.size:
+        return Row(case)
+    short = short_of(given, case, before.shape[1], enough=claims.FEW_POINTS, samples=samples)
+    effect = 100 * (after.mean() / before.mean() - 1)
+    row = Row(case, effect, unit="%", short=short, seeds=len(before), above=-claims.SAMPLING, below=claims.SAMPLING)
+    return row._replace(interval=_enough(before.shape[1], partial(of_change, before, after)))
+
+
+def rare(given, case, hits, eps):
+    """Row on the share of true values in `hits` (seeds, points), in percentage points: hardly any."""
+    short = short_of(given, case, hits.shape[1], eps=eps)
+    row = Row(case, 100 * hits.mean(), unit="pp", short=short, seeds=len(hits), below=claims.STEPS)
+    return row._replace(interval=_enough(hits.shape[1], partial(_scaled, of_rare, hits, 100)))
+
+
+def rising(given, case, summary):
+    """Row on the minimum margin of the lines of a margin summary: its last value minus its first lies above zero."""
+    values = summary.pivot(index="seed", columns="epoch", values="minimum").dropna(axis=1)
+    values = values.to_numpy()[:, spaced(values.columns)]
+    points = summary["points"].min()
+    row = Row(case, values[:, -1].mean() - values[:, 0].mean(), unit="L2", seeds=len(values), above=0)
+    if values.shape[1] < claims.CHECKPOINTS:
+        return row._replace(short=f"{values.shape[1]} measured epochs")
+    interval = _enough(points, partial(of_trend, values))
+    return row._replace(interval=interval, short=short_of(given, case, points, margin=True))
+
+
+def paired(first, second, value):
+    """Two arrays (seeds, points) of `value` over the seeds and points that both tables have."""
+    tables = [table.pivot(index="seed", columns="index", values=value) for table in (first, second)]
+    first, second = (table.dropna(axis=1) for table in tables)
+    first, second = first.align(second, join="inner")
+    return first.to_numpy(dtype=float), second.to_numpy(dtype=float)
+
+
+def short_of(given, case, points, *, enough=claims.POINTS, margin=False, samples=None, eps=None):
+    """Why a row says nothing of the paper at this scale, in words; empty where it does."""
+    settings, data = given.context.networks[case.dataset, case.model], given.context.datasets[case.dataset]
+    if margin:
+        samples = settings.drawn or settings.samples
+    reach = given.context.settings["attack"]["step"] * (settings.steps or 0)
+    reasons = {
+        "stand-in data": data["stand_in"],
+        "part of the digits": data["source"] == "embedded" and not data["stand_in"],
+        f"only {points:,} points": points < enough,
+        f"only {settings.epochs:,} epochs": settings.epochs < claims.EPOCHS * paper(case.model).epochs,
+        f"only {samples} samples": samples is not None and samples < claims.SAMPLES,
+        f"the attack reaches {reach:g} only": eps is not None and reach < eps * (1 - 1e-9),
+    }
+    return ", ".join(reason for reason, true in reasons.items() if true)
+
+
+def _compared(given, case, difference, interval, *, unit, factor=1, margin=False, eps=None, above=-inf, below=inf):
+    """Row on the mean of an array (seeds, points) of paired differences."""
+    if not difference.size:
+        return Row(case)
+    short = short_of(given, case, difference.shape[1], margin=margin, eps=eps)
+    row = Row(case, factor * difference.mean(), unit=unit, short=short, seeds=len(difference), above=above, below=below)
+    return row._replace(interval=_enough(difference.shape[1], partial(_scaled, interval, difference, factor)))
+
+
+def _scaled(interval, values, factor, level):
+    low, high = interval(values, level)
+    return factor * low, factor * high
+
+
+def _enough(points, interval):
+    """The interval, or none where too few points would make it."""
+    return interval if points >= claims.LEAST_POINTS else None
