@@ -14,7 +14,8 @@ from .text import number, title
 
 SYMBOLS = {HOLDS: "✓", FAILS: "✗", OPEN: "?"}
 CLASSES = {HOLDS: "holds", FAILS: "fails", OPEN: "open"}
-SEEN = {HOLDS: "seen here", FAILS: "not seen here", OPEN: "open"}
+IN_MATRIX = {HOLDS: HOLDS, FAILS: FAILS, OPEN: "open"}  # where room is short
+SEEN = {HOLDS: "seen here", FAILS: "not seen here", OPEN: "open here"}
 UNITS = {"L2": ("+.3f", ""), "pp": ("+.1f", " points"), "%": ("+.1f", " %"), "error": (".2f", " %")}
 COLUMNS = [("mnist01", "lr"), *((dataset, model) for dataset in DATASETS for model in MODELS)]
 
@@ -35,10 +36,12 @@ def summary(claims, context):
         if found:
             sentences.append(f"On {title(context, name)}, {len(found)} apply: {_counted(found)}.")
     rows = [row for claim in claims for row in claim.rows]
-    if any(row.seen != row.verdict for row in rows):
+    if any(row.seeds and row.short for row in rows):
         seen = Counter(row.seen for row in rows if row.seeds)
         told = ", ".join(f"{seen[verdict]} {words}" for verdict, words in SEEN.items())
-        sentences.append(f"Only the paper's scale can judge the paper. Of the rows measured here, this run has {told}.")
+        sentences.append(
+            f"Only the paper's scale can judge the paper. Of the comparisons measured in this run: {told}."
+        )
     if seeds(rows) == 1:
         sentences.append("There is one seed: a verdict holds for its training runs, and other seeds may differ.")
     return " ".join(sentences)
@@ -62,7 +65,7 @@ def matrix(claims, context):
     """Return the matrix of claims and networks, those that were run, as header and rows of cells.
 
     A cell is None where the claim does not speak of the network, else a dict: badge (on the paper), seen (in this run,
-    empty where that is the same), effect (of the decisive row, with its interval)
+    empty at the paper's scale), effect and interval of the decisive row
     """
     columns = [name for name in COLUMNS if name in context.networks and name[0] in context.datasets]
     rows = []
@@ -135,19 +138,19 @@ def _badge(rows, scale=""):
 
 
 def _seen(rows):
-    """What this run saw, in words; empty where that is the verdict on the paper."""
-    seen = overall(row.seen for row in rows)
-    return "" if seen == overall(row.verdict for row in rows) else SEEN[seen]
+    """What this run saw, in words; empty where its scale is the paper's, or nothing was measured."""
+    if not any(row.seeds and row.short for row in rows):
+        return ""
+    return SEEN[overall(row.seen for row in rows)]
 
 
 def _cell(rows):
-    decisive = _decisive(rows)
-    verdict = overall(row.verdict for row in rows)
-    badge = {"symbol": SYMBOLS[verdict], "text": verdict, "kind": CLASSES[verdict]}
+    decisive, verdict = _decisive(rows), overall(row.verdict for row in rows)
     return {
-        "badge": badge,
+        "badge": {"symbol": SYMBOLS[verdict], "text": IN_MATRIX[verdict], "kind": CLASSES[verdict]},
         "seen": _seen(rows),
-        "effect": _effect(decisive._replace(short="", note="")) or decisive.short,
+        "effect": text(decisive.effect, decisive.unit) or decisive.short,
+        "interval": _interval(decisive),
     }
 
 
