@@ -45,7 +45,7 @@ def compare(dataset, model_name, device, scale, seconds, clock, products):
     x = center + uniform_ball(n, center.shape, RADIUS, generator, like=center)
     screened, top, so_far = is_screened(model, x), torch.full((n,), TOP, device=device), x.new_zeros(10)
     largest, norms_at = largest_first(model, x), cross_lipschitz(model)
-    methods = {OURS: lambda: largest(x, top, so_far)}
+    methods = {OURS: lambda: largest(x, top, so_far, [n - 1])}
     methods |= {FLOAT32: lambda: norms_at(x, top)} if screened else {}
     notes = {}
     for method, function in ((LOOP, one_by_one), (BATCHED, batched)):
@@ -63,7 +63,7 @@ def compare(dataset, model_name, device, scale, seconds, clock, products):
     def samples():
         return center + uniform_ball(n, center.shape, RADIUS, generator, like=center)
 
-    ours = {OURS: lambda: largest(samples(), top, so_far)}
+    ours = {OURS: lambda: largest(samples(), top, so_far, [n - 1])}
     ours |= {FLOAT32: lambda: norms_at(samples(), top)} if screened else {}
     drawn = _beside_art(f"samples and class gradients, {name}", model, center, ours, n, seconds, clock)
     speed = {found["method"]: found["value"] for found in drawn}

@@ -103,8 +103,12 @@ def margins_by_samples(
     for i, start, block in _drawn(x, seeds, radius, counts[-1]):
         if start == 0:
             so_far, kept = torch.zeros_like(logits[i]), []
-        parts = [norms_at(x[i] + delta, top[i].expand(len(delta)), so_far) for delta in block.split(batch or BLOCK)]
-        norms = torch.cat(parts)  # (block, c)
+        norms, place = [], start
+        for delta in block.split(batch or BLOCK):
+            ends = [count - place - 1 for count in counts if place < count < place + len(delta)] + [len(delta) - 1]
+            norms.append(norms_at(x[i] + delta, top[i].expand(len(delta)), so_far, ends))
+            place += len(delta)
+        norms = torch.cat(norms)  # (block, c)
         running = torch.maximum(norms.cummax(0).values, so_far)
         so_far = running[-1]
         kept += [norms] if counts[0] < samples else []

@@ -27,20 +27,21 @@ def is_screened(model: Model, x: torch.Tensor, precision: str = "auto") -> bool:
 
 
 def largest_first(model: Model, x: torch.Tensor, precision: str = "auto") -> Callable[..., torch.Tensor]:
-    """The function (x, top, so_far) -> norms (n, c) of `cross_lipschitz`, for samples in the order they are drawn.
+    """The function (x, top, so_far, ends) -> norms (n, c) of `cross_lipschitz`, for samples in the order drawn.
 
-    so_far (c,): the largest norms before these. A norm that is the largest up to its place, so_far included, is that
-    of float32; the others are those of bfloat16. Which ones are computed again does not depend on later samples.
-    Where one of these was further off than BOUND, float32 computes all norms of the call, with a warning.
+    so_far (c,): the largest norms before these. ends: ascending places in the batch, the last one n - 1. A norm that is
+    the largest up to one of these, so_far included, is that of float32; the others are those of bfloat16. Where a
+    confirmed one was further off than BOUND, float32 computes all norms of the call, with a warning.
     """
     exact = cross_lipschitz(model)
     if not is_screened(model, x, precision):
-        return lambda x, top, so_far: exact(x, top)
+        return lambda x, top, so_far, ends: exact(x, top)
     rough = norms_function(model, triangular=True, precision=torch.bfloat16)
 
-    def norms(x, top, so_far):
-        found = rough(x, top)  # (n, c)
-        highest = torch.maximum(found.cummax(0).values, so_far)
+    def norms(x, top, so_far, ends):
+        found, ends = rough(x, top), torch.tensor(ends)  # (n, c)
+        following = ends[torch.searchsorted(ends, torch.arange(len(x)))]  # at which a sample's norms first matter
+        highest = torch.maximum(found.cummax(0).values[following], so_far)
         rows, classes = ((found > 0) & (found >= (1 - 2 * BOUND) * highest)).nonzero(as_tuple=True)
         if not len(rows):
             return found
