@@ -13,6 +13,7 @@ PROJECT = os.path.realpath(workflow.current_basedir)
 sys.path.insert(0, PROJECT)  # its lib, report and rules come before packages of these names elsewhere
 
 from rules.config_errors import first_mistake
+from rules.given import empty_mapping, meant
 from rules.places import prepare_scripts, unfit_place
 
 prepare_scripts(PROJECT)
@@ -30,10 +31,13 @@ if os.path.exists("config.yaml") and OURS != "config.yaml":
     configfile: "config.yaml"
 
 
+config.update(meant(config, workflow.config_settings.config))
+
 # Before validate(), which says the same in many lines.
-if mistake := first_mistake(config):
+if mistake := empty_mapping(workflow.configfiles) or first_mistake(config):
     raise WorkflowError(mistake)
 validate(config, "config.schema.yaml")
+config["runs"] = config.pop("only", config["runs"])
 
 
 report: "report/captions/workflow.rst"

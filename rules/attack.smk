@@ -30,7 +30,6 @@ rule attack:
         loss=config["attack"]["loss"],
         gradient_floor=config["attack"]["gradient_floor"],
         averaged_over=config["attack"]["averaged_over"],
-        device=config["device"],
     message:
         "Attack {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."
     script:
@@ -64,7 +63,6 @@ rule attack_strong:
         step=config["attack"]["step"],
         iterations=for_network("strong.iterations"),
         distance_steps=for_network("bracket.steps"),
-        device=config["device"],
     message:
         "Attack {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}, in three ways."
     script:
@@ -100,7 +98,6 @@ rule masking:
         subset=for_network("masking.points"),
         floors=config["masking"]["floors"],
         factors=config["masking"]["factors"],
-        device=config["device"],
     message:
         "Mask the gradients of {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."
     script:

@@ -1,14 +1,16 @@
 """Functions that the rules share: the list of runs, what depends on which code, where jobs are computed."""
 
+import json
 import os
+import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 from report.results import LINEAR, METHODS, MODELS, NETWORKS, OF_NETWORKS, OF_STD, SPLITS, TABLES, Run
 from report.settings import networks, scale, setting
+from rules.images import images_of, recorded
 from rules.sources import sources_of
 from rules.times import minutes
 
@@ -69,6 +71,23 @@ def project_file(path):
     return os.path.relpath(os.path.join(PROJECT, path))
 
 
+def images(wildcards, dataset=None):
+    """What the images of a data set are now; who reads them follows that, not the age of their npz file."""
+    name, data = dataset or wildcards.dataset, config["data"]
+    return images_of(name, data["source"], data["root"], prepared(name, "json"), tuple(sources("data")))
+
+
+def image_file(wildcards, dataset=None):
+    """The npz file of a data set; one that holds the images of now is never newer than what rests on it."""
+    name = dataset or wildcards.dataset
+    same = recorded(prepared(name, "json")).get("images") == images(wildcards, dataset)
+    return ancient(prepared(name, "npz")) if same else prepared(name, "npz")
+
+
+def prepared(dataset, kind):
+    return f"{config.get('pathvars', {}).get('results', 'results')}/data/{dataset}.{kind}"
+
+
 def of(wildcards, key):
     """The value of a key of the config for the network of the wildcards."""
     return setting(config, key, wildcards.dataset, wildcards.model)
@@ -92,11 +111,25 @@ def drawn_points(wildcards):
     return {split: None if whole else of(wildcards, f"points.{split}") for split in SPLITS}
 
 
-def kept_epochs(wildcards):
-    """The epochs whose weights are kept: all of a linear model, the measured ones of the others."""
-    if wildcards.model in LINEAR:
-        return list(range(1, of(wildcards, "training.epochs") + 1))
-    return measured_epochs(wildcards)
+def kept_epochs(wildcards, output):
+    """The epochs whose weights are kept: all of a linear model, the measured ones of the others.
+
+    Where a finished training kept these and more, what it kept: fewer epochs are no reason to train again.
+    """
+    epochs = of(wildcards, "training.epochs")
+    wanted = list(range(1, epochs + 1)) if wildcards.model in LINEAR else measured_epochs(wildcards)
+    kept = [epoch for epoch in epochs_in(output.checkpoints) if epoch <= epochs]
+    return kept if set(wanted) <= set(kept) else wanted
+
+
+def epochs_in(path):
+    """The epochs whose weights a file of checkpoints holds, by its header; none where there is no such file."""
+    try:
+        with open(path, "rb") as file:
+            names = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), 10**8)))
+    except (OSError, ValueError):
+        return []
+    return sorted({int(found[1]) for name in names if (found := re.match(r"epoch(\d+)", name))})
 
 
 def measured_epochs(run):
@@ -236,13 +269,13 @@ def scale_of(tables, datasets=None, methods=tuple(METHODS)):
     return scale({name: network for name, network in networks(config).items() if name in shown}, tables)
 
 
-def commit():
-    """The commit of this project, with -dirty where files have changed since; unknown outside git."""
-    command = ["git", "-C", workflow.basedir, "describe", "--always", "--dirty"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True).stdout.strip() or "unknown"
-    except FileNotFoundError:
-        return "unknown"
+def told():
+    """The config as the page tells it, in one order: without what decides where and how fast, not what."""
+    return ordered({key: of for key, of in config.items() if key not in ("data", "device", "threads", "pathvars")})
+
+
+def ordered(value):
+    return {key: ordered(value[key]) for key in sorted(value)} if isinstance(value, dict) else value
 
 
 def say_where():

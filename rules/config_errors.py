@@ -30,12 +30,16 @@ _types = Draft202012Validator.TYPE_CHECKER.redefine_many(
 Validator = extend(Draft202012Validator, type_checker=_types)
 
 
+def schema():
+    """Return config.schema.yaml as a nested dict."""
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
 def first_mistake(config):
     """Return the first mistake of a config (nested dict) in one line, or None; unknown keys come before all else."""
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    errors = list(Validator(schema).iter_errors(config))
+    errors = list(Validator(schema()).iter_errors(config))
     errors.sort(key=lambda error: error.validator != "additionalProperties")  # a misspelt key may explain the others
-    mistake = in_words(errors[0], schema) if errors else unfit(config)
+    mistake = in_words(errors[0], schema()) if errors else unfit(config)
     return mistake and f"Config: {mistake}{'' if mistake.endswith('?') else '.'} config.schema.yaml explains each key."
 
 

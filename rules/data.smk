@@ -16,10 +16,9 @@ rule data:
     resources:
         mem_mb=2000,
     params:
-        source=config["data"]["source"],
-        root=config["data"]["root"],
+        images=images,
     message:
-        "Prepare {wildcards.dataset} from source {params.source}."
+        "Prepare {wildcards.dataset}."
     script:
         "../workflow_scripts/data.py"
 
@@ -27,7 +26,7 @@ rule data:
 rule points:
     """Draw the points at which the margins of a network are measured, or the test images on which it is attacked."""
     input:
-        data="<results>/data/{dataset}.npz",
+        data=image_file,
         code=sources("points"),
     output:
         points="<results>/points/{dataset}/{model}/{use}.npz",
@@ -41,6 +40,7 @@ rule points:
     resources:
         mem_mb=1000,
     params:
+        images=images,
         wanted=drawn_points,
         points_seed=config["points"]["seed"],
     message:

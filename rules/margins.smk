@@ -54,7 +54,6 @@ rule margins:
         drawn=for_network("margins.drawn"),
         precision=config["margins"]["precision"],
         margins_seed=config["margins"]["seed"],
-        device=config["device"],
     message:
         "Sample the margins of {wildcards.model} on {wildcards.dataset} with {wildcards.method} at epoch {wildcards.epoch}."
     script:
@@ -85,7 +84,6 @@ rule bracket:
     params:
         epochs=measured_epochs,
         steps=for_network("bracket.steps"),
-        device=config["device"],
     message:
         "Bracket the margins of {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."
     script:
@@ -121,7 +119,6 @@ rule convergence:
         drawn=for_network("margins.drawn"),
         precision=config["margins"]["precision"],
         margins_seed=config["margins"]["seed"],
-        device=config["device"],
     message:
         "Follow the margins of {wildcards.model} on {wildcards.dataset} with {wildcards.method} over growing samples."
     script:
@@ -131,7 +128,7 @@ rule convergence:
 rule svm:
     """Fit the hard-margin SVM on digits 0 and 1, the reference of figure 1."""
     input:
-        data="<results>/data/mnist01.npz",
+        data=lambda wildcards: image_file(wildcards, "mnist01"),
         points="<results>/points/mnist01/lr/margins.npz",
         code=sources("svm"),
     output:
@@ -143,6 +140,8 @@ rule svm:
     threads: 1
     resources:
         mem_mb=2500,
+    params:
+        images=lambda wildcards: images(wildcards, "mnist01"),
     message:
         "Fit the hard-margin SVM on digits 0 and 1."
     script:

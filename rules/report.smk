@@ -27,9 +27,8 @@ rule reproduction:
     resources:
         mem_mb=table_memory(250),
     params:
-        settings=config,
+        settings=told(),
         scale=scale_of(TABLES),
-        commit=commit(),
         logs=config.get("pathvars", {}).get("logs", "logs"),
     message:
         "Write the reproduction page."
@@ -68,8 +67,7 @@ rule reference:
     resources:
         mem_mb=1000,
     params:
-        settings=config,
-        commit=commit(),
+        settings=told(),
         logs=config.get("pathvars", {}).get("logs", "logs"),
     message:
         "Gather the results in {output.record}'s folder."

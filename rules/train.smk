@@ -4,7 +4,7 @@
 rule train:
     """Train one network and keep its weights at the configured epochs (of a linear model at every one)."""
     input:
-        data="<results>/data/{dataset}.npz",
+        data=image_file,
         code=sources("train"),
     output:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
@@ -22,6 +22,7 @@ rule train:
         mem_mb=network_memory,
         runtime=runtime("train"),
     params:
+        images=images,
         objective=objective,
         epochs=for_network("training.epochs"),
         keep=kept_epochs,
@@ -30,7 +31,6 @@ rule train:
             "momentum": config["training"]["momentum"],
             "batch_size": of(wildcards, "training.batch_size"),
         },
-        device=config["device"],
     message:
         "Train {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."
     script:

@@ -11,7 +11,7 @@ ROOMS = {  # what the modules of a room may import of the project
     "lib": {"lib"},
     "report": {"report", "lib.data.names"},
     "workflow_scripts": {"workflow_scripts", "report", "lib"},
-    "rules": {"report", "rules"},
+    "rules": {"report", "rules", "workflow_scripts", "lib"},
     "benchmarks": {"benchmarks", "lib", "report", "workflow_scripts"},
 }
 MODULES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")) if "tests" not in path.parts]

@@ -27,9 +27,9 @@ def main(
     device = pick_device(device)
     model = load_model(checkpoints, run.dataset, run.model, epoch, device=device)
     settings = {"radius": radius, "samples": samples, "drawn": drawn, "precision": precision}
+    loaded = {split: load_points(points, run.dataset, split, device=device) for split in ("train", "test")}
     tables, unfinished = [], []
-    for split in ("train", "test"):
-        x, y, index = load_points(points, run.dataset, split, device=device)
+    for split, (x, y, index) in loaded.items():
         seeds = point_seeds(index, seed=margins_seed, split=split)
         key = parts.key_of(model, x, y, code, seeds=seeds, device=device.type, **settings)
         unfinished.append(Path(table).with_suffix(f".{split}.unfinished.npz"))

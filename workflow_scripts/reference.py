@@ -9,6 +9,7 @@ import pandas as pd
 
 from report.settings import DECISIVE, networks
 from workflow_scripts.common.files import whole_file, write_json
+from workflow_scripts.common.origin import commit
 from workflow_scripts.common.runner import call
 from workflow_scripts.common.tables import benchmarked, read_records
 
@@ -17,7 +18,7 @@ PACKED = ["margins", "strong"]  # the largest: a line for each point and checkpo
 GZIP = {"method": "gzip", "mtime": 0}  # the same table gives the same bytes
 
 
-def main(tables, pages, records, provenance, record, *, settings, commit, logs):
+def main(tables, pages, records, provenance, record, *, settings, logs):
     """Write to the folder of `record` (a json path) the CSV files `tables` with their settings, and copies of `pages`.
 
     The largest tables are packed: margins.csv.gz. records, provenance: json files of the training runs and of the data;
@@ -39,7 +40,7 @@ def main(tables, pages, records, provenance, record, *, settings, commit, logs):
             shutil.copyfile(path, partial)
     seconds = {"train": sum(run["seconds"] for run in trained)} | benchmarked(logs, trained)
     about = {
-        "commit": commit,
+        "commit": commit(),
         "settings": settings,
         "data": datasets,
         "runs": trained,

@@ -10,11 +10,12 @@ from report.results import COLUMNS, Context
 from report.settings import networks
 from workflow_scripts.common.combining import combined
 from workflow_scripts.common.files import write_text
+from workflow_scripts.common.origin import commit
 from workflow_scripts.common.runner import call
 from workflow_scripts.common.tables import benchmarked, read_datasets, read_records
 
 
-def main(provenance, records, figures, captions, html, md, *, settings, scale, commit, logs, **tables):
+def main(provenance, records, figures, captions, html, md, *, settings, scale, logs, **tables):
     """Write the page in two forms from paths: `provenance` of the data sets and `records` of the training runs [json],
     `figures` [svg] with `captions` [rst], `logs` (a folder with the jobs' benchmark files), and the CSV files of
     the runs under the name of their tidy table.
@@ -29,7 +30,7 @@ def main(provenance, records, figures, captions, html, md, *, settings, scale, c
         claims,
         runs=runs,
         seconds={"training": sum(run["seconds"] for run in runs), "other jobs": sum(benchmarked(logs, runs).values())},
-        commit=commit,
+        commit=commit(),
         figures=[described(*pair, settings) for pair in zip(figures, captions, strict=True)],
     )
     write_text(page.to_html(content), html)

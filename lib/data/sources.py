@@ -33,6 +33,16 @@ class Dataset(NamedTuple):
     provenance: dict
 
 
+def source_files(name: str, source: str, root: str | Path) -> list[Path]:
+    """Return the files from which `load` would read a data set, as they are now; none where it would download them."""
+    base, root = name.removesuffix("01"), Path(root)
+    source = _found(base, source, root)
+    if source == "npz":
+        return [path for path in [root / f"{base}.npz"] if path.is_file()]
+    official = torchvision_files.has_files(base, root) and source == "torchvision"
+    return sorted(set(torchvision_files.located(base, root).values())) if official else []
+
+
 def load(name: str, *, source: str = "auto", root: str | Path = "data") -> Dataset:
     """Return the data set mnist01, mnist or cifar10 from `source` as a Dataset; see the head of this module.
 
@@ -44,9 +54,7 @@ def load(name: str, *, source: str = "auto", root: str | Path = "data") -> Datas
     if source not in SOURCES:
         raise ValueError(f"unknown source {source!r} for {name}: choose one of {', '.join(SOURCES)}")
     base, root = name.removesuffix("01"), Path(root)
-    if source == "auto":
-        only_npz = not torchvision_files.has_files(base, root) and (root / f"{base}.npz").exists()
-        source = "npz" if only_npz else "torchvision"
+    source = _found(base, source, root)
     read = {"torchvision": torchvision_files.read, "npz": npz.read, "embedded": _embedded}[source]
     arrays, title, origin = read(base, root)
     if name == "mnist01":
@@ -66,6 +74,13 @@ def load(name: str, *, source: str = "auto", root: str | Path = "data") -> Datas
         "shape": list(x_train.shape[1:]),
     }
     return Dataset(*arrays, provenance)
+
+
+def _found(base, source, root):
+    if source != "auto":
+        return source
+    only_npz = not torchvision_files.has_files(base, root) and (root / f"{base}.npz").exists()
+    return "npz" if only_npz else "torchvision"
 
 
 def _digits_01(x_train, y_train, x_test, y_test):

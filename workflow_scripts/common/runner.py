@@ -9,8 +9,9 @@ from workflow_scripts.common.job import log_to
 def call(main, snakemake):
     """Call `main` with the rule's input, output, params and wildcards, each under the name that it has there.
 
-    `run` is the Run of the wildcards. Wildcards and `code`, a list of files, are not passed where `main` does not name
-    them. Another name that only the rule or only `main` knows is an error.
+    `run` is the Run of the wildcards; device, source and root are the config's, for they decide where a job works, not
+    what comes of it, and so are no params. Of these, wildcards and `code`, a list of files, `main` gets those that it
+    names. Another name that only the rule or only `main` knows is an error.
     """
     log_to(snakemake.log[0])
     main(**arguments(main, snakemake))
@@ -22,9 +23,11 @@ def arguments(main, snakemake):
     wildcards = {name: int(text) if text.isdigit() else text for name, text in snakemake.wildcards.items()}
     given = dict(files) | dict(snakemake.params.items())
     taken = signature(main).parameters
-    if "code" not in taken:
-        given.pop("code", None)
-    offered = wildcards | {"run": Run(*map(wildcards.get, Run._fields))}
+    for name in {"code", "images"} - taken.keys():
+        given.pop(name, None)
+    config = getattr(snakemake, "config", {})
+    offered = wildcards | {"run": Run(*map(wildcards.get, Run._fields)), **config.get("data", {})}
+    offered |= {"device": config["device"]} if "device" in config else {}
     given |= {name: offered[name] for name in taken if name in offered and name not in given}
     open_ended = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in taken.values())
     wanted = {name for name, p in taken.items() if p.default is Parameter.empty and p.kind is not Parameter.VAR_KEYWORD}
