@@ -8,8 +8,8 @@ TRAIN, TEST = {"mnist01": 12665, "mnist": 60000, "cifar10": 50000}, 10000  # ima
 DAY = 24 * 60
 # A second on one core, from benchmarks/results/table.csv; of trainings the slowest method.
 IMAGES = {
-    ("mnist01", "lr"): 110_000,
-    ("mnist", "lr"): 57_000,
+    ("mnist01", "lr"): 80_000,
+    ("mnist", "lr"): 44_000,
     ("mnist", "mlp"): 3_100,
     ("mnist", "cnn"): 890,
     ("cifar10", "lr"): 28_000,
