@@ -45,7 +45,7 @@ def test_every_figure_and_table_is_there(project):
 
 def test_the_reproduction_page_holds_every_claim_and_figure(project):
     html, markdown = ((project / f"paper_figures/reproduction.{kind}").read_text() for kind in ("html", "md"))
-    for claim in ("1", "2", "3", "4", "5", "6a", "6b", "7", "8", "9"):
+    for claim in ("1", "2", "3", "4a", "4b", "5a", "5b", "6a", "6b", "7a", "7b", "8", "9"):
         assert f"<h3>Claim {claim}:" in html and f"### Claim {claim}:" in markdown
     for figure in FIGURES:
         assert f'id="{figure}"' in html and f"({figure}.png)" in markdown
