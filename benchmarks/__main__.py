@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 import yaml
 
+from report.settings import TEST_IMAGES
 from workflow_scripts.common.device import pick_device
 
 from . import attacks, extrapolation, gpu_model, gradients, machine, report, strong, training
@@ -71,7 +72,7 @@ def hours(config, speed, class_gradients, steps, *, modelled):
         item = f"{extrapolation.ITEM}one {gpu_model.NAME}, by a model, "
         trained, stepped = (
             gpu_model.training_rates(config),
-            gpu_model.step_rates(class_gradients, extrapolation.TEST_IMAGES),
+            gpu_model.step_rates(class_gradients, TEST_IMAGES),
         )
         for way, drawn in ((every, None), (few, extrapolation.DRAWN)):
             margins = gpu_model.margin_rates(class_gradients, drawn and config["margins"]["samples"])

@@ -5,6 +5,7 @@ share of the steps. Networks are trained for some epochs on the embedded MNIST d
 points without a random start, the others in one batch.
 """
 
+from functools import cache
 from statistics import median
 
 import torch
@@ -131,6 +132,7 @@ def _torchattacks(model, x, y, eps, *, step, iterations):
     return _percent(torch.stack(held, 1))
 
 
+@cache
 def trained(model_name, device, scale):
     digits = load("mnist", source="embedded")
     keep, n = max(8, int(4000 * scale)), max(4, int(POINTS[model_name] * scale))

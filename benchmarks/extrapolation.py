@@ -1,12 +1,10 @@
 """Hours of the paper's full run: the work that config.yaml asks for over rates, as published and with fewer draws."""
 
 from report.results import MODELS, OFFICIAL
-from report.settings import network, setting
+from report.settings import TEST_IMAGES, TRAIN_IMAGES, network, setting
 
 from .timing import row
 
-TRAIN_IMAGES = {"mnist01": 12665, "mnist": 60000, "cifar10": 50000}
-TEST_IMAGES = 10000
 ITEM = "hours of the paper's run, "  # where, and how the margins are taken, follow
 DRAWN = 1024  # instead of all
 

@@ -18,9 +18,9 @@ from time import perf_counter
 import yaml
 
 from lib.models import build
-from report.settings import setting
+from report.settings import TEST_IMAGES, setting
 
-from .extrapolation import ITEM, TEST_IMAGES
+from .extrapolation import ITEM
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = Path(__file__).parent / "results" / "table.csv"

@@ -43,7 +43,7 @@ def cross_lipschitz_norms(model: Model, x: torch.Tensor, top: torch.Tensor) -> t
 
     x (n, ...), top (n,) int64 -> (n, c), exactly 0 where k = top. For many batches take `cross_lipschitz`.
     """
-    return norms_function(model, triangular=False)(x, top)
+    return norms_function(model)(x, top)
 
 
 def cross_lipschitz(model: Model) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
@@ -52,7 +52,7 @@ def cross_lipschitz(model: Model) -> Callable[[torch.Tensor, torch.Tensor], torc
     It does once, in about a second, what depends on the weights alone: a first linear layer W (h, d) is
     replaced by the triangular factor of W^T = QR, as ||W^T v|| = ||R v||: at most h rows, zeros skipped.
     """
-    return norms_function(model, triangular=True)
+    return norms_function(model, first_factor(model))
 
 
 def samples_at_once(model: Model, x: torch.Tensor, *, directions: int | None = None) -> int:
@@ -114,26 +114,33 @@ def side_by_side(function: Callable, *parts: Sequence) -> list:
         torch.set_num_threads(threads)
 
 
-def norms_function(
-    model: Model, *, triangular: bool, precision: torch.dtype | None = None
-) -> Callable[..., torch.Tensor]:
-    """The function (x, top) -> norms (n, c) of both, and (x, top, others) -> norms (n, k) for others (n, k) only.
+@torch.no_grad()
+def first_factor(model: Model) -> torch.Tensor | None:
+    """The factor R of `cross_lipschitz` in float64 (min(d, h), h); None where no linear layer comes first."""
+    first = _first(layers_of(model)) if is_fast(model) else None
+    return torch.linalg.qr(first.weight.double().T, mode="r").R if type(first) is nn.Linear else None
 
-    precision: that of the gradients, default that of x; the last layer is pulled back in that of x all the same, as
-    the rows of two classes may nearly cancel.
+
+def norms_function(
+    model: Model, factor: torch.Tensor | None = None, precision: torch.dtype | None = None
+) -> Callable[..., torch.Tensor]:
+    """The function (x, top) -> norms (n, c) of all classes, and (x, top, others) -> those of classes others (n, k).
+
+    factor: of `first_factor`, in place of the first layer. precision: that of the gradients, default that of x; the
+    last layer is pulled back in that of x all the same, as the rows of two classes may nearly cancel.
     """
     if not is_fast(model):
         return partial(shrinking(partial(_in_parts, partial(_autograd_norms, model))), _SLOW_SAMPLES, map)
     layers = layers_of(model)
     steps = [step_of(layer, precision) for layer in layers[:-1]] + [step_of(layers[-1])]
-    first = next((i for i, layer in enumerate(layers) if type(layer) is not nn.Flatten), 0)
-    blocks = None
-    if triangular and type(layers[first]) is nn.Linear:
-        blocks = _triangle(layers[first].weight, 1 if precision else _BLOCKS, precision)
+    blocks, after = None, 0
+    if factor is not None:
+        after = layers.index(_first(layers)) + 1
+        blocks = _block_rows(factor.to(precision or layers[after - 1].weight.dtype), 1 if precision else _BLOCKS)
 
     def part(x, top, others=None):
         logits, backs = _forward(steps, x)
-        kept = backs if blocks is None else backs[first + 1 :]
+        kept = backs[after:]
 
         def norms_of(v):
             for last in kept[-1:]:
@@ -188,10 +195,12 @@ def _in_parts(function, size, apply, *tensors):
     return torch.cat(list(apply(function, *(tensor.split(size) for tensor in tensors))))
 
 
-@torch.no_grad()
-def _triangle(weight, count, precision):
-    """The factor R of weight^T = QR in block rows without their zeros: [(start, block (h - start, rows))]."""
-    r = torch.linalg.qr(weight.double().T, mode="r").R.to(precision or weight.dtype)  # (min(d, h), h)
+def _first(layers):
+    return next((layer for layer in layers if type(layer) is not nn.Flatten), layers[0])
+
+
+def _block_rows(r, count):
+    """A triangular factor in block rows without their zeros: [(start, block (h - start, rows))]."""
     rows = max(64, -(-len(r) // count))
     return [(i, r[i : i + rows, i:].T.contiguous()) for i in range(0, len(r), rows)]
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from .backward import layers_of
-from .gradients import Model, cross_lipschitz, is_fast, norms_function
+from .gradients import Model, first_factor, is_fast, norms_function
 
 BOUND = 2**-7  # of the relative error of a norm in bfloat16, three times the largest seen (benchmarks/NOTES.md)
 
@@ -15,8 +15,8 @@ BOUND = 2**-7  # of the relative error of a norm in bfloat16, three times the la
 def is_screened(model: Model, x: torch.Tensor, precision: str = "auto") -> bool:
     """Whether `largest_first` screens in bfloat16 the norms of `model` at points like x.
 
-    precision: "auto" where the processor multiplies bfloat16 matrices itself, "bfloat16" wherever the
-    networks' layers allow it, "float32" never. Raises ValueError for another word.
+    precision: "auto" where the processor multiplies bfloat16 matrices itself, "bfloat16" wherever the layers allow it,
+    "float32" never. Raises ValueError for another word.
     """
     if precision not in ("auto", "bfloat16", "float32"):
         raise ValueError(f"precision is {precision!r}: choose auto, bfloat16 or float32")
@@ -33,10 +33,11 @@ def largest_first(model: Model, x: torch.Tensor, precision: str = "auto") -> Cal
     the largest up to one of these, so_far included, is that of float32; the others are those of bfloat16. Where a
     confirmed one was further off than BOUND, float32 computes all norms of the call, with a warning.
     """
-    exact = cross_lipschitz(model)
+    factor = first_factor(model)
+    exact = norms_function(model, factor)
     if not is_screened(model, x, precision):
         return lambda x, top, so_far, ends: exact(x, top)
-    rough = norms_function(model, triangular=True, precision=torch.bfloat16)
+    rough = norms_function(model, factor, torch.bfloat16)
 
     def norms(x, top, so_far, ends):
         found, ends = rough(x, top), torch.tensor(ends)  # (n, c)

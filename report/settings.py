@@ -101,11 +101,14 @@ def networks(config):
     return {name: network(config, *name) for name in configured(config)}
 
 
+TRAIN_IMAGES, TEST_IMAGES = {"mnist01": 12665, "mnist": 60000, "cifar10": 50000}, 10000  # of the official data
+
+
 def paper(model):
     """Return the paper's Network (appendix A): the same on every data set."""
     if model in LINEAR:
         return Network(epochs=1000, train=500, test=500)
-    return Network(200, 500, 500, samples=51200, drawn=51200, images=10000, steps=1000, strong_steps=1000)
+    return Network(200, 500, 500, samples=51200, drawn=51200, images=TEST_IMAGES, steps=1000, strong_steps=1000)
 
 
 def scale(of_networks, tables):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from report.results import LINEAR, METHODS, MODELS, NETWORKS, OF_NETWORKS, OF_STD, SPLITS, TABLES, Run
 from report.settings import networks, scale, setting
+from rules.given import told
 from rules.images import images_of, recorded
 from rules.sources import sources_of
 from rules.times import minutes
@@ -85,7 +86,12 @@ def image_file(wildcards, dataset=None):
 
 
 def prepared(dataset, kind):
-    return f"{config.get('pathvars', {}).get('results', 'results')}/data/{dataset}.{kind}"
+    return f"{run_folder('results')}/data/{dataset}.{kind}"
+
+
+def run_folder(name):
+    """Where this run keeps its results or logs."""
+    return config.get("pathvars", {}).get(name, name)
 
 
 def of(wildcards, key):
@@ -267,15 +273,6 @@ def scale_of(tables, datasets=None, methods=tuple(METHODS)):
     found = [run for table in tables for run in runs_in_table(table, datasets) if run.method in methods]
     shown = {(run.dataset, run.model) for run in found}
     return scale({name: network for name, network in networks(config).items() if name in shown}, tables)
-
-
-def told():
-    """The config as the page tells it, in one order: without what decides where and how fast, not what."""
-    return ordered({key: of for key, of in config.items() if key not in ("data", "device", "threads", "pathvars")})
-
-
-def ordered(value):
-    return {key: ordered(value[key]) for key in sorted(value)} if isinstance(value, dict) else value
 
 
 def say_where():

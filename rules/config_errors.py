@@ -5,6 +5,7 @@ config.schema.yaml says what each key may be; `unfit` adds what a schema cannot 
 
 import difflib
 import math
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -30,6 +31,7 @@ _types = Draft202012Validator.TYPE_CHECKER.redefine_many(
 Validator = extend(Draft202012Validator, type_checker=_types)
 
 
+@cache
 def schema():
     """Return config.schema.yaml as a nested dict."""
     return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))

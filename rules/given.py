@@ -50,3 +50,13 @@ def empty(value, key=""):
         if inner == {}:
             yield dotted
         yield from empty(inner, dotted)
+
+
+def told(config):
+    """The config as the page tells it, in one order: without what decides where and how fast, not what."""
+    return ordered({key: of for key, of in config.items() if key not in ("data", "device", "threads", "pathvars")})
+
+
+def ordered(value):
+    """Return a nested value with the keys of its mappings in order."""
+    return {key: ordered(value[key]) for key in sorted(value)} if isinstance(value, dict) else value

@@ -27,9 +27,9 @@ rule reproduction:
     resources:
         mem_mb=table_memory(250),
     params:
-        settings=told(),
+        settings=told(config),
         scale=scale_of(TABLES),
-        logs=config.get("pathvars", {}).get("logs", "logs"),
+        logs=run_folder("logs"),
     message:
         "Write the reproduction page."
     script:
@@ -67,8 +67,8 @@ rule reference:
     resources:
         mem_mb=1000,
     params:
-        settings=told(),
-        logs=config.get("pathvars", {}).get("logs", "logs"),
+        settings=told(config),
+        logs=run_folder("logs"),
     message:
         "Gather the results in {output.record}'s folder."
     script:

@@ -2,9 +2,8 @@
 
 from math import ceil
 
-from report.settings import setting
+from report.settings import TEST_IMAGES, TRAIN_IMAGES, network, setting
 
-TRAIN, TEST = {"mnist01": 12665, "mnist": 60000, "cifar10": 50000}, 10000  # images
 DAY = 24 * 60
 # A second on one core, from benchmarks/results/table.csv; of trainings the slowest method.
 IMAGES = {
@@ -28,8 +27,7 @@ STEPS = {("mnist", "mlp"): 20_000, ("mnist", "cnn"): 1_100, ("cifar10", "mlp"): 
 def minutes(rule, config, run, gpu=False):
     """Return the whole minutes that a job of `rule` may take; run: has dataset, model and method.
 
-    At most a day on a GPU, where no rate was measured. Any order of what breaks early is thought away: an attack is
-    given the time that it takes where nothing breaks.
+    At most a day on a GPU, where no rate was measured. An attack is given the time that it takes where nothing breaks.
     """
     work, rates = _work(rule, config, run)
     seconds = work / (rates[run.dataset, run.model] * setting(config, "threads", run.dataset, run.model))
@@ -41,20 +39,22 @@ def _work(rule, config, run):
     def of(key):
         return setting(config, key, run.dataset, run.model)
 
+    sizes, train = network(config, run.dataset, run.model), TRAIN_IMAGES[run.dataset]
+    points = (sizes.train or train) + (sizes.test or TEST_IMAGES)
     if rule == "train":
-        return of("training.epochs") * TRAIN[run.dataset], IMAGES
+        return sizes.epochs * train, IMAGES
     if rule in ("margins", "convergence"):
-        points = of("points.train") + of("points.test") if rule == "margins" else of("convergence.points")
-        return points * 9 * min(of("margins.drawn") or of("margins.samples"), of("margins.samples")), CLASS_GRADIENTS
-    radii, images = len(config["attack"]["eps"][run.dataset]), of("attack.points") or TEST
+        measured = points if rule == "margins" else of("convergence.points")
+        return measured * 9 * (sizes.drawn or sizes.samples), CLASS_GRADIENTS
+    radii, images = len(config["attack"]["eps"][run.dataset]), sizes.images or TEST_IMAGES
     if rule == "attack":
-        return images * radii * of("attack.iterations"), STEPS
+        return images * radii * sizes.steps, STEPS
     if rule == "attack_strong":
-        return images * (2 * radii * of("strong.iterations") + of("bracket.steps")), STEPS
+        return images * (2 * radii * sizes.strong_steps + of("bracket.steps")), STEPS
     if rule == "bracket":
         epochs = of("checkpoints") if run.method in of("margins.followed") else [0]
-        return len(epochs) * (of("points.train") + of("points.test")) * of("bracket.steps"), STEPS
+        return len(epochs) * points * of("bracket.steps"), STEPS
     if rule == "masking":
         curves = len(config["masking"]["floors"]) * len(config["masking"]["factors"])
-        return of("masking.points") * curves * of("attack.iterations"), STEPS
+        return of("masking.points") * curves * sizes.steps, STEPS
     raise ValueError(f"rule {rule}: its work is not known")

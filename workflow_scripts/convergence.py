@@ -10,7 +10,7 @@ from workflow_scripts.common import parts
 from workflow_scripts.common.checkpoints import load_model, load_points
 from workflow_scripts.common.device import pick_device
 from workflow_scripts.common.evaluated import point_seeds
-from workflow_scripts.common.files import write_table
+from workflow_scripts.common.files import discard, write_table
 from workflow_scripts.common.point_tables import point_table
 from workflow_scripts.common.runner import call
 
@@ -43,7 +43,7 @@ def main(
         tables.append(part)
         print(f"{n} samples: average {part.margin.mean():.4f}, of {samples} foretold {part.foretold.mean():.4f}")
     write_table(pd.concat(tables), table)
-    parts.remove(unfinished)
+    discard(unfinished)
 
 
 def estimated(model, x, y, seeds, settings, some, progress):

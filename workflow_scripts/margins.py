@@ -11,7 +11,7 @@ from workflow_scripts.common import parts
 from workflow_scripts.common.checkpoints import load_model, load_points
 from workflow_scripts.common.device import pick_device
 from workflow_scripts.common.evaluated import point_seeds
-from workflow_scripts.common.files import write_table
+from workflow_scripts.common.files import discard, write_table
 from workflow_scripts.common.point_tables import margin_table
 from workflow_scripts.common.runner import call
 
@@ -42,7 +42,7 @@ def main(
         tables.append(of_split.assign(margin_error=found["margin_error"]))
     write_table(pd.concat(tables), table)
     for path in unfinished:
-        parts.remove(path)
+        discard(path)
 
 
 def estimated(model, x, y, seeds, settings, some, progress):

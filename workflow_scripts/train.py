@@ -13,7 +13,7 @@ from lib.training import Epoch, train
 from workflow_scripts.common import resume
 from workflow_scripts.common.checkpoints import save
 from workflow_scripts.common.device import arithmetic, pick_device
-from workflow_scripts.common.files import write_json, write_table
+from workflow_scripts.common.files import discard, write_json, write_table
 from workflow_scripts.common.job import progress_bar
 from workflow_scripts.common.runner import call
 
@@ -41,7 +41,7 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, sgd,
     about = run._asdict() | {"objective": objective, "epochs": epochs, **sgd}
     about |= {"seconds": sum(epoch.seconds for epoch in records), "device": device_name(device)} | arithmetic(device)
     write_json(about | {"torch": torch.__version__, "python": platform.python_version()}, record)
-    resume.remove(unfinished)
+    discard(unfinished)
 
 
 def identity_of(run, settings, keep, data, device):

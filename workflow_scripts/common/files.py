@@ -42,6 +42,12 @@ def whole_file(path):
             partial.unlink()
 
 
+def discard(path):
+    """Remove the file of unfinished work that has ended, and what a killed call may have left of its next version."""
+    path.unlink(missing_ok=True)
+    partial_of(path).unlink(missing_ok=True)
+
+
 def write_text(text, path):
     """Write `text` to `path`, the same bytes on every system."""
     with whole_file(path) as partial:

@@ -13,10 +13,10 @@ def commit():
     A release that was unpacked inside another repository has no commit.
     """
     try:
-        top = _git("rev-parse", "--show-toplevel")
-        return _git("describe", "--always", "--dirty") if top and Path(top).resolve() == PROJECT else "unknown"
+        top, described = _git("rev-parse", "--show-toplevel"), _git("describe", "--always", "--dirty")
     except FileNotFoundError:
         return "unknown"
+    return described if described and Path(top).resolve() == PROJECT else "unknown"
 
 
 def what_was_read(files, code):
@@ -27,5 +27,4 @@ def what_was_read(files, code):
 
 
 def _git(*words):
-    done = subprocess.run(["git", "-C", PROJECT, *words], capture_output=True, text=True)
-    return done.stdout.strip() or ("unknown" if words[0] == "describe" else "")
+    return subprocess.run(["git", "-C", PROJECT, *words], capture_output=True, text=True).stdout.strip()

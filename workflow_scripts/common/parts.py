@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from lib.data.arrays import digest, read_arrays
-from workflow_scripts.common.files import partial_of, write_arrays
+from workflow_scripts.common.files import write_arrays
 from workflow_scripts.common.job import progress_bar
 
 SECONDS = 30  # that a part shall take: a job that is cut off loses no more than that, or one point
@@ -18,7 +18,7 @@ def in_parts(compute, names, count, path, key, title):
     """Return {name: array (count, ...)} of all points, from compute(slice, progress) -> [array (points, ...)].
 
     names: of the arrays. What is done is kept in `path`, an npz, from which a later call with the same `key` goes on;
-    `remove` it once the results stand elsewhere. title: of the progress bar.
+    files.discard it once the results stand elsewhere. title: of the progress bar.
     """
     done, size = _load(path, names, count, key), 1
     parts = [list(done.values())] if done else []
@@ -39,19 +39,13 @@ def in_parts(compute, names, count, path, key, title):
     return done
 
 
-def remove(path):
-    """Remove the file of a job that has ended, and what a killed call may have left of its next version."""
-    path = Path(path)
-    path.unlink(missing_ok=True)
-    partial_of(path).unlink(missing_ok=True)
-
-
 def key_of(model, x, y, code, **settings):
     """Return what tells a job from others: weights, points, the content of the files `code`, torch and settings."""
-    tensors = [*model.state_dict().values(), x, y]
+    decisive = [tensor.cpu().numpy() for tensor in (*model.state_dict().values(), x, y)]
     texts = [Path(path).read_bytes() for path in code]
     texts.append(json.dumps(settings | {"torch": torch.__version__}, sort_keys=True).encode())
-    return digest(*(tensor.cpu().numpy() for tensor in tensors), *(np.frombuffer(text, np.uint8) for text in texts))
+    decisive += [np.frombuffer(text, np.uint8) for text in texts]
+    return digest(*decisive)
 
 
 def _load(path, names, count, key):

@@ -6,7 +6,7 @@ import json
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
-from workflow_scripts.common.files import partial_of, whole_file
+from workflow_scripts.common.files import whole_file
 
 VERSION = "1"
 
@@ -25,12 +25,6 @@ def save(path, state, kept, records, key):
     content = to_bytes(tensors, metadata={"version": VERSION, "key": key, "records": json.dumps(records)})
     with whole_file(path) as partial:
         partial.write_bytes(content)  # save_file would leave a temporary file of its own where it is killed
-
-
-def remove(path):
-    """Remove the file of a run that has ended, and what a killed call may have left of its next version."""
-    path.unlink(missing_ok=True)
-    partial_of(path).unlink(missing_ok=True)
 
 
 def load(path, key):

@@ -10,8 +10,8 @@ def call(main, snakemake):
     """Call `main` with the rule's input, output, params and wildcards, each under the name that it has there.
 
     `run` is the Run of the wildcards; device, source and root are the config's, for they decide where a job works, not
-    what comes of it, and so are no params. Of these, wildcards and `code`, a list of files, `main` gets those that it
-    names. Another name that only the rule or only `main` knows is an error.
+    what comes of it, and so are no params. Of these, wildcards, `images` and `code`, a list of files, `main` gets those
+    that it names. Another name that only the rule or only `main` knows is an error.
     """
     log_to(snakemake.log[0])
     main(**arguments(main, snakemake))
