@@ -23,13 +23,16 @@ rule attack:
         mem_mb=network_memory,
         runtime=runtime("attack"),
     params:
-        epoch=last_epoch,
-        eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset],
-        step=config["attack"]["step"],
-        iterations=for_network("attack.iterations"),
-        loss=config["attack"]["loss"],
-        gradient_floor=config["attack"]["gradient_floor"],
-        averaged_over=config["attack"]["averaged_over"],
+        **by_name(
+            code=content("attack"),
+            epoch=last_epoch,
+            eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset],
+            step=config["attack"]["step"],
+            iterations=for_network("attack.iterations"),
+            loss=config["attack"]["loss"],
+            gradient_floor=config["attack"]["gradient_floor"],
+            averaged_over=config["attack"]["averaged_over"],
+        ),
     message:
         "Attack {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."
     script:
@@ -58,11 +61,14 @@ rule attack_strong:
         mem_mb=network_memory,
         runtime=runtime("attack_strong"),
     params:
-        epoch=last_epoch,
-        eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset],
-        step=config["attack"]["step"],
-        iterations=for_network("strong.iterations"),
-        distance_steps=for_network("bracket.steps"),
+        **by_name(
+            code=content("attack_strong"),
+            epoch=last_epoch,
+            eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset],
+            step=config["attack"]["step"],
+            iterations=for_network("strong.iterations"),
+            distance_steps=for_network("bracket.steps"),
+        ),
     message:
         "Attack {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}, in three ways."
     script:
@@ -91,13 +97,16 @@ rule masking:
         mem_mb=network_memory,
         runtime=runtime("masking"),
     params:
-        epoch=last_epoch,
-        eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset][-1],
-        step=config["attack"]["step"],
-        iterations=for_network("attack.iterations"),
-        subset=for_network("masking.points"),
-        floors=config["masking"]["floors"],
-        factors=config["masking"]["factors"],
+        **by_name(
+            code=content("masking"),
+            epoch=last_epoch,
+            eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset][-1],
+            step=config["attack"]["step"],
+            iterations=for_network("attack.iterations"),
+            subset=for_network("masking.points"),
+            floors=config["masking"]["floors"],
+            factors=config["masking"]["factors"],
+        ),
     message:
         "Mask the gradients of {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."
     script:

@@ -17,6 +17,8 @@ rule combine:
     threads: 1
     resources:
         mem_mb=table_memory(110),
+    params:
+        **by_name(code=content("combine")),
     message:
         "Combine the {wildcards.table} of all runs."
     script:

@@ -1,8 +1,6 @@
 """Functions that the rules share: the list of runs, what depends on which code, where jobs are computed."""
 
-import json
 import os
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -11,8 +9,9 @@ from typing import NamedTuple
 from report.results import LINEAR, METHODS, MODELS, NETWORKS, OF_NETWORKS, OF_STD, SPLITS, TABLES, Run
 from report.settings import networks, scale, setting
 from rules.given import told
-from rules.images import images_of, recorded
-from rules.sources import sources_of
+from rules.images import images_of
+from rules.params import by_name, epochs_in
+from rules.sources import digest, sources_of
 from rules.times import minutes
 
 # A GPU job takes the resource gpu=1, of which there is one unless --resources says otherwise.
@@ -72,21 +71,15 @@ def project_file(path):
     return os.path.relpath(os.path.join(PROJECT, path))
 
 
-def images(wildcards, dataset=None):
-    """What the images of a data set are now; who reads them follows that, not the age of their npz file."""
-    name, data = dataset or wildcards.dataset, config["data"]
-    return images_of(name, data["source"], data["root"], prepared(name, "json"), tuple(sources("data")))
+def content(script, *modules):
+    """What is in these files, as a param: files that were unpacked or copied may be changed and yet look old."""
+    return digest(sources(script, *modules))
 
 
-def image_file(wildcards, dataset=None):
-    """The npz file of a data set; one that holds the images of now is never newer than what rests on it."""
-    name = dataset or wildcards.dataset
-    same = recorded(prepared(name, "json")).get("images") == images(wildcards, dataset)
-    return ancient(prepared(name, "npz")) if same else prepared(name, "npz")
-
-
-def prepared(dataset, kind):
-    return f"{run_folder('results')}/data/{dataset}.{kind}"
+def images(wildcards):
+    """What the images of a data set are now; all that rests on them follows that, not the age of their npz file."""
+    record = f"{run_folder('results')}/data/{wildcards.dataset}.json"
+    return images_of(wildcards.dataset, config["data"]["source"], config["data"]["root"], record, content("data"))
 
 
 def run_folder(name):
@@ -117,25 +110,16 @@ def drawn_points(wildcards):
     return {split: None if whole else of(wildcards, f"points.{split}") for split in SPLITS}
 
 
-def kept_epochs(wildcards, output):
+def kept_epochs(wildcards):
     """The epochs whose weights are kept: all of a linear model, the measured ones of the others.
 
     Where a finished training kept these and more, what it kept: fewer epochs are no reason to train again.
     """
     epochs = of(wildcards, "training.epochs")
     wanted = list(range(1, epochs + 1)) if wildcards.model in LINEAR else measured_epochs(wildcards)
-    kept = [epoch for epoch in epochs_in(output.checkpoints) if epoch <= epochs]
+    folder = f"{run_folder('results')}/train/{{dataset}}/{{model}}/{{method}}/seed{{seed}}".format(**wildcards)
+    kept = [epoch for epoch in epochs_in(f"{folder}/checkpoints.safetensors") if epoch <= epochs]
     return kept if set(wanted) <= set(kept) else wanted
-
-
-def epochs_in(path):
-    """The epochs whose weights a file of checkpoints holds, by its header; none where there is no such file."""
-    try:
-        with open(path, "rb") as file:
-            names = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), 10**8)))
-    except (OSError, ValueError):
-        return []
-    return sorted({int(found[1]) for name in names if (found := re.match(r"epoch(\d+)", name))})
 
 
 def measured_epochs(run):

@@ -88,6 +88,7 @@ def unknown(error, schema):
 
 def unfit(config):
     """Return the first pair of values of a valid config that do not fit each other, in words, or None."""
+    config = config | {"runs": config.get("only", config["runs"])}
     for dataset, eps in config["attack"]["eps"].items():
         if eps != sorted(eps):
             return f"attack.eps.{dataset} is {eps}; list the radii in ascending order"

@@ -3,8 +3,6 @@
 
 rule data:
     """Bring one data set from its source into one npz file, with a record of what it is."""
-    input:
-        code=sources("data"),
     output:
         npz="<results>/data/{dataset}.npz",
         json="<results>/data/{dataset}.json",
@@ -16,7 +14,7 @@ rule data:
     resources:
         mem_mb=2000,
     params:
-        images=images,
+        **by_name(images=images),
     message:
         "Prepare {wildcards.dataset}."
     script:
@@ -26,7 +24,7 @@ rule data:
 rule points:
     """Draw the points at which the margins of a network are measured, or the test images on which it is attacked."""
     input:
-        data=image_file,
+        data="<results>/data/{dataset}.npz",
         code=sources("points"),
     output:
         points="<results>/points/{dataset}/{model}/{use}.npz",
@@ -40,9 +38,11 @@ rule points:
     resources:
         mem_mb=1000,
     params:
-        images=images,
-        wanted=drawn_points,
-        points_seed=config["points"]["seed"],
+        **by_name(
+            code=content("points"),
+            wanted=drawn_points,
+            points_seed=config["points"]["seed"],
+        ),
     message:
         "Draw the points of {wildcards.dataset} for the {wildcards.use} of {wildcards.model}."
     script:

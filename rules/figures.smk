@@ -28,11 +28,14 @@ for number, figure in FIGURES.items():
         resources:
             mem_mb=table_memory(250),
         params:
-            module=module_of(number),
-            figure=number,
-            scale=scale_of(figure.tables, figure.datasets, figure.methods),
+            **by_name(
+                code=content("figures", f"report/{module_of(number)}.py"),
+                module=module_of(number),
+                figure=number,
+                scale=scale_of(figure.tables, figure.datasets, figure.methods),
+            ),
         message:
-            "Draw figure {params.figure}."
+            f"Draw figure {number}."
         script:
             "../workflow_scripts/figures.py"
 
@@ -62,9 +65,12 @@ rule table1:
     resources:
         mem_mb=table_memory(250),
     params:
-        kind="attacks",
-        networks=[[*name, *network] for name, network in networks(config).items() if name[1] in NETWORKS],
-        floor=None,
+        **by_name(
+            code=content("table1"),
+            kind="attacks",
+            networks=[[*name, *network] for name, network in networks(config).items() if name[1] in NETWORKS],
+            floor=None,
+        ),
     message:
         "Write table 1."
     script:
@@ -96,9 +102,12 @@ rule table1_strong:
     resources:
         mem_mb=table_memory(250),
     params:
-        kind="strong",
-        networks=[[*name, *network] for name, network in networks(config).items() if name[1] in NETWORKS],
-        floor=config["attack"]["gradient_floor"] * config["attack"]["averaged_over"],
+        **by_name(
+            code=content("table1"),
+            kind="strong",
+            networks=[[*name, *network] for name, network in networks(config).items() if name[1] in NETWORKS],
+            floor=config["attack"]["gradient_floor"] * config["attack"]["averaged_over"],
+        ),
     message:
         "Write table 1 under strong attacks."
     script:

@@ -20,7 +20,10 @@ rule margins_linear:
     resources:
         mem_mb=1000,
     params:
-        epochs=lambda wildcards: setting(config, "checkpoints", wildcards.dataset, "lr"),
+        **by_name(
+            code=content("margins_linear"),
+            epochs=lambda wildcards: setting(config, "checkpoints", wildcards.dataset, "lr"),
+        ),
     message:
         "Compute the exact margins of lr on {wildcards.dataset} with {wildcards.method} at every epoch."
     script:
@@ -49,11 +52,14 @@ rule margins:
         mem_mb=network_memory,
         runtime=runtime("margins"),
     params:
-        radius=config["margins"]["radius"],
-        samples=for_network("margins.samples"),
-        drawn=for_network("margins.drawn"),
-        precision=config["margins"]["precision"],
-        margins_seed=config["margins"]["seed"],
+        **by_name(
+            code=content("margins"),
+            radius=config["margins"]["radius"],
+            samples=for_network("margins.samples"),
+            drawn=for_network("margins.drawn"),
+            precision=config["margins"]["precision"],
+            margins_seed=config["margins"]["seed"],
+        ),
     message:
         "Sample the margins of {wildcards.model} on {wildcards.dataset} with {wildcards.method} at epoch {wildcards.epoch}."
     script:
@@ -82,8 +88,11 @@ rule bracket:
         mem_mb=network_memory,
         runtime=runtime("bracket"),
     params:
-        epochs=measured_epochs,
-        steps=for_network("bracket.steps"),
+        **by_name(
+            code=content("bracket"),
+            epochs=measured_epochs,
+            steps=for_network("bracket.steps"),
+        ),
     message:
         "Bracket the margins of {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."
     script:
@@ -112,13 +121,16 @@ rule convergence:
         mem_mb=network_memory,
         runtime=runtime("convergence"),
     params:
-        epoch=last_epoch,
-        subset=for_network("convergence.points"),
-        radius=config["margins"]["radius"],
-        samples=for_network("margins.samples"),
-        drawn=for_network("margins.drawn"),
-        precision=config["margins"]["precision"],
-        margins_seed=config["margins"]["seed"],
+        **by_name(
+            code=content("convergence"),
+            epoch=last_epoch,
+            subset=for_network("convergence.points"),
+            radius=config["margins"]["radius"],
+            samples=for_network("margins.samples"),
+            drawn=for_network("margins.drawn"),
+            precision=config["margins"]["precision"],
+            margins_seed=config["margins"]["seed"],
+        ),
     message:
         "Follow the margins of {wildcards.model} on {wildcards.dataset} with {wildcards.method} over growing samples."
     script:
@@ -128,7 +140,7 @@ rule convergence:
 rule svm:
     """Fit the hard-margin SVM on digits 0 and 1, the reference of figure 1."""
     input:
-        data=lambda wildcards: image_file(wildcards, "mnist01"),
+        data="<results>/data/mnist01.npz",
         points="<results>/points/mnist01/lr/margins.npz",
         code=sources("svm"),
     output:
@@ -141,7 +153,7 @@ rule svm:
     resources:
         mem_mb=2500,
     params:
-        images=lambda wildcards: images(wildcards, "mnist01"),
+        **by_name(code=content("svm")),
     message:
         "Fit the hard-margin SVM on digits 0 and 1."
     script:

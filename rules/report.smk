@@ -27,9 +27,12 @@ rule reproduction:
     resources:
         mem_mb=table_memory(250),
     params:
-        settings=told(config),
-        scale=scale_of(TABLES),
-        logs=run_folder("logs"),
+        **by_name(
+            code=content("reproduction", *(f"report/captions/{file_of(number)}.rst" for number in drawn())),
+            settings=told(config),
+            scale=scale_of(TABLES),
+            logs=run_folder("logs"),
+        ),
     message:
         "Write the reproduction page."
     script:
@@ -67,8 +70,11 @@ rule reference:
     resources:
         mem_mb=1000,
     params:
-        settings=told(config),
-        logs=run_folder("logs"),
+        **by_name(
+            code=content("reference"),
+            settings=told(config),
+            logs=run_folder("logs"),
+        ),
     message:
         "Gather the results in {output.record}'s folder."
     script:

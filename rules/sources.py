@@ -1,6 +1,7 @@
 """The files that a script rests on, found by following its imports: where one of them changes, its rule runs again."""
 
 import ast
+import hashlib
 import re
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,12 @@ def sources_of(project, script):
         text = (project / path).read_text(encoding="utf-8")
         left += imported(project, path, ast.parse(text)) if path.suffix == ".py" else included(project, path, text)
     return sorted(path.as_posix() for path in found)
+
+
+def digest(paths):
+    """Return what tells the names and bytes of some files from those of others."""
+    each = [[Path(path).name, hashlib.sha256(Path(path).read_bytes()).hexdigest()] for path in paths]
+    return hashlib.sha256(repr(each).encode()).hexdigest()[:16]
 
 
 def imported(project, path, tree):

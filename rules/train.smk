@@ -4,7 +4,7 @@
 rule train:
     """Train one network and keep its weights at the configured epochs (of a linear model at every one)."""
     input:
-        data=image_file,
+        data="<results>/data/{dataset}.npz",
         code=sources("train"),
     output:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
@@ -22,15 +22,17 @@ rule train:
         mem_mb=network_memory,
         runtime=runtime("train"),
     params:
-        images=images,
-        objective=objective,
-        epochs=for_network("training.epochs"),
-        keep=kept_epochs,
-        sgd=lambda wildcards: {
-            "learning_rate": config["training"]["learning_rate"],
-            "momentum": config["training"]["momentum"],
-            "batch_size": of(wildcards, "training.batch_size"),
-        },
+        **by_name(
+            code=content("train"),
+            objective=objective,
+            epochs=for_network("training.epochs"),
+            keep=kept_epochs,
+            sgd=lambda wildcards: {
+                "learning_rate": config["training"]["learning_rate"],
+                "momentum": config["training"]["momentum"],
+                "batch_size": of(wildcards, "training.batch_size"),
+            },
+        ),
     message:
         "Train {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."
     script:

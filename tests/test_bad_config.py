@@ -134,6 +134,7 @@ def test_values_by_network_are_right_where_each_network_has_one():
         assert first_mistake(changed("bracket.steps", value)) is None
     only = changed("runs", {"mnist": {"lr": ["std"]}})
     assert first_mistake(only | {"bracket": {"steps": {"cifar10": 3}}}) is None  # a linear model has no bracket
+    assert first_mistake(changed("only", only["runs"]) | {"bracket": {"steps": {"cifar10": 3}}}) is None
 
 
 def test_long_values_are_cut():

@@ -11,6 +11,7 @@ import yaml
 from lib.data.sources import load
 from tests.test_sources import DRAWN, MEASURED, TABLES
 from tests.workflow import ROOT, copy_project, planned, snakemake
+from workflow_scripts.common.checkpoints import epochs_kept
 
 SCHEMA = yaml.safe_load((ROOT / "config.schema.yaml").read_text())
 PAGES = {"reproduction"}
@@ -117,9 +118,41 @@ def test_another_way_to_write_the_same_plans_nothing(project, way):
 
 
 @pytest.mark.slow
-def test_more_kept_epochs_train_again_and_fewer_do_not(project):
-    assert "train" not in plan(project, {"checkpoints": {"mlp": [2]}})
-    assert "train" in plan(project, {"checkpoints": {"mlp": [1, 2, 3]}, "training": {"epochs": {"mlp": 3}}})
+def test_two_values_that_change_places_plan_both(project):
+    swapped = {"strong": {"iterations": 2}, "bracket": {"steps": 3}}
+    assert plan(project, swapped) == STRONG | BRACKETS | {"table1"}
+
+
+@pytest.mark.slow
+def test_changed_code_that_looks_old_is_noticed(project):
+    """As files of a release that is unpacked over another one look."""
+    path = project / "lib/svm.py"
+    text, before = path.read_text(), path.stat()
+    path.write_text(text + "\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    try:
+        assert plan(project, {"seeds": [0]}) == {"svm", "fig1"} | PAGES
+    finally:
+        path.write_text(text)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.slow
+def test_an_epoch_that_was_not_kept_trains_again_and_fewer_do_not(tmp_path):
+    folder = copy_project(tmp_path)
+    shutil.copy(ROOT / "tests" / "tiny.yaml", folder)
+    target = "results/train/mnist/mlp/std/seed0/checkpoints.safetensors"
+
+    def run(epochs, *options):
+        (folder / "kept.yaml").write_text(yaml.safe_dump({"checkpoints": {"mlp": epochs}}))
+        output = snakemake(folder, *options, "--cores", "1", "--configfile", "tiny.yaml", "kept.yaml", "--", target)
+        return set(planned(output))
+
+    run([2])
+    assert run([1, 2], "-n") == {"train"}
+    run([1, 2])
+    assert epochs_kept(folder / target) == [1, 2]
+    assert run([2], "-n") == run([1, 2], "-n") == set()
 
 
 TOUCHED = [
@@ -189,8 +222,14 @@ def test_replaced_images_are_noticed_and_moved_ones_change_nothing(linear):
 
 
 @pytest.mark.slow
-def test_an_edit_of_how_images_are_read_reads_them_again_and_no_more(linear):
+def test_an_edit_of_how_images_are_read_counts_where_they_come_out_different(linear):
     folder, _ = linear
-    path = folder / "lib/data/npz.py"
-    path.write_text(path.read_text() + "\n")
-    assert set(planned(snakemake(folder, "-n", *TARGET))) == {"data"}
+    again = lambda: set(planned(snakemake(folder, "-n", *TARGET)))  # noqa: E731
+    reading, drawing = folder / "lib/data/npz.py", folder / "workflow_scripts/points.py"
+    reading.write_text(reading.read_text() + "\n")
+    assert again() == set()  # the images came out the same
+    drawing.write_text(drawing.read_text() + "\n")
+    assert again() == {"points", "margins_linear"}
+    as_negatives = "\nplain = read\n\n\ndef read(*given):\n    arrays, *rest = plain(*given)\n"
+    reading.write_text(f"{reading.read_text()}{as_negatives}    return (255 - arrays[0], *arrays[1:]), *rest\n")
+    assert again() == {"data", "points", "train", "margins_linear"}

@@ -3,29 +3,23 @@
 import warnings
 
 from lib.data.arrays import ARRAYS
-from lib.data.sources import load, source_files
+from lib.data.sources import load
 from workflow_scripts.common.files import write_arrays, write_json
 from workflow_scripts.common.job import tell
-from workflow_scripts.common.origin import what_was_read
 from workflow_scripts.common.runner import call
 
 
-def main(npz, json, dataset, *, source, root, images="", code=()):
+def main(npz, json, dataset, *, source, root, images=""):
     """Write the four arrays of `dataset` to `npz` and their provenance to `json`.
 
-    images: what the rule took them for; code: the files that decide how they are read. `json` holds both, by which
-    the next call sees whether they are still the same
+    images: what the rule took them for, which `json` keeps for the time when the source is gone.
     """
-    files = source_files(dataset, source, root)
     with warnings.catch_warnings(record=True, action="always", category=UserWarning) as doubts:
         data = load(dataset, source=source, root=root)
     for doubt in doubts:
         tell(f"Warning: {doubt.message}")
         print(f"Warning: {doubt.message}")
-    about = data.provenance | {
-        "images": images,
-        "read": what_was_read(files or source_files(dataset, source, root), code),
-    }
+    about = data.provenance | {"images": images}
     write_arrays({key: getattr(data, key) for key in ARRAYS}, npz)
     write_json(about, json)
     print(f"{about['title']}: {about['train']} training and {about['test']} test images, sha256 {about['sha256'][:12]}")

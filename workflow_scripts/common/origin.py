@@ -1,6 +1,5 @@
-"""Where results come from: the commit of this project, and the files that images were read from."""
+"""Where results come from: the commit of this project."""
 
-import hashlib
 import subprocess
 from pathlib import Path
 
@@ -17,13 +16,6 @@ def commit():
     except FileNotFoundError:
         return "unknown"
     return described if described and Path(top).resolve() == PROJECT else "unknown"
-
-
-def what_was_read(files, code):
-    """Return what tells, without reading them, whether source files are the same, and a SHA-256 of the code's files."""
-    seen = sorted([path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files)
-    content = hashlib.sha256(b"".join(Path(path).read_bytes() for path in code)).hexdigest()
-    return {"files": seen, "code": content}
 
 
 def _git(*words):

@@ -10,8 +10,8 @@ def call(main, snakemake):
     """Call `main` with the rule's input, output, params and wildcards, each under the name that it has there.
 
     `run` is the Run of the wildcards; device, source and root are the config's, for they decide where a job works, not
-    what comes of it, and so are no params. Of these, wildcards, `images` and `code`, a list of files, `main` gets those
-    that it names. Another name that only the rule or only `main` knows is an error.
+    what comes of it, and so are no params. Of these and the wildcards `main` gets those that it names; `code` is for
+    Snakemake alone. Another name that only the rule or only `main` knows is an error.
     """
     log_to(snakemake.log[0])
     main(**arguments(main, snakemake))
@@ -21,10 +21,11 @@ def arguments(main, snakemake):
     """Return the arguments of `main` by name; TypeError where the rule's names are not those of `main`."""
     files = [(name, plain(paths)) for part in (snakemake.input, snakemake.output) for name, paths in part.items()]
     wildcards = {name: int(text) if text.isdigit() else text for name, text in snakemake.wildcards.items()}
-    given = dict(files) | dict(snakemake.params.items())
+    given = dict(files)
+    for _, named in snakemake.params.items():  # each as {its name: its value}
+        given |= named
+    given.pop("code", None)
     taken = signature(main).parameters
-    for name in {"code", "images"} - taken.keys():
-        given.pop(name, None)
     config = getattr(snakemake, "config", {})
     offered = wildcards | {"run": Run(*map(wildcards.get, Run._fields)), **config.get("data", {})}
     offered |= {"device": config["device"]} if "device" in config else {}
