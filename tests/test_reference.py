@@ -1,9 +1,15 @@
 """What README and docs say of the committed reference results is what these hold."""
 
+import json
+
 import pandas as pd
 import pytest
+import yaml
 
-from report.results import METHODS, NETWORK
+from report import answer
+from report.results import COLUMNS, METHODS, NETWORK, Context
+from report.settings import networks
+from report.verdicts import judge
 from tests.workflow import ROOT
 
 COMMITTED = ROOT / "reference_results"
@@ -41,4 +47,40 @@ def test_the_docs_tell_the_first_and_last_average_distance_of_the_committed_marg
     name = {"lr": "logistic regression", "mlp": "MLP"}[model]
     row = f"| CIFAR-10, {name}, {METHODS[method]}, {of_epoch.index.max():,} epochs "
     row += f"| {of_epoch.iloc[0]:.3f} | {of_epoch.iloc[-1]:.3f} |"
-    assert row in (ROOT / "docs/fidelity.md").read_text()
+    assert row in (ROOT / "docs/results.md").read_text()
+
+
+PARTS = ["mnist", "cnn", "cifar10", "cifar10-mlp"]  # at the paper's epochs
+
+
+def over(base, change):
+    """A config with the keys of another on top, as Snakemake merges them."""
+    inner = {key: over(base[key], of) for key, of in change.items() if isinstance(of, dict) and key in base}
+    return base | change | inner
+
+
+@pytest.fixture(scope="module")
+def verdicts():
+    """The matrix of claims and networks by the rules of today, from the committed tables."""
+    tables, data, found = {name: [] for name in COLUMNS}, {}, {}
+    base = yaml.safe_load((ROOT / "config.yaml").read_text())
+    for part in PARTS:
+        about = json.loads((COMMITTED / part / "run.json").read_text())
+        settings = over(base, about["settings"])
+        data |= {of["dataset"]: of for of in about["data"]}
+        found |= {name: of for name, of in networks(settings).items() if settings["runs"][name[0]][name[1]]}
+        for path in (COMMITTED / part).glob("*.csv*"):
+            if (name := path.name.partition(".")[0]) in tables:
+                tables[name].append(pd.read_csv(path))
+    frames = {name: pd.concat(of) if of else pd.DataFrame(columns=COLUMNS[name]) for name, of in tables.items()}
+    frames["margins"]["margin_error"] = 0.0  # all samples were drawn
+    context = Context(data, found, settings, "")
+    return answer.matrix(judge(frames, context), context)
+
+
+def test_the_readme_shows_the_verdicts_of_todays_rules_on_the_committed_results(verdicts):
+    lines = []
+    for row in verdicts["rows"]:
+        symbols = [cell["badge"]["symbol"] if cell else "" for cell in row["cells"]]
+        lines.append(" | ".join([f"| {row['key']} {row['name']}", *symbols, ""]).rstrip(" "))
+    assert "\n".join(lines) in (ROOT / "README.md").read_text()
