@@ -1,8 +1,11 @@
 """The paper's seven figures, one function each, drawn from the tidy tables and nothing else.
 
 The tables, and the Context with data sets and scale, are described in `results`. Training is standard where no method
-is named. A run that the tables do not hold is drawn as "not run"; several seeds give a mean and a band.
+is named. Models and data sets that the tables do not hold take no room, a single run that they lack is a panel "not run".
+Several seeds give a mean and a band, which the key explains.
 """
+
+import numpy as np
 
 from . import plots
 from .plots import MARGIN
@@ -12,8 +15,8 @@ from .text import title
 LETTERS = "abcdef"
 CURVES = {"train_loss": "training loss", "train_error": "training error (%)", "test_error": "test error (%)"}
 MEAN_LOOK = {"color": plots.MEAN_COLOUR, "marker": "|", "markersize": 8, "linestyle": "none"}
-THIN = {"linewidth": 0.7, "linestyle": ":", "marker": None}
 MEAN_KEY = ("average margin", MEAN_LOOK)
+BY_METHOD = "average margin of the test points, by method"
 
 
 @plots.style()
@@ -38,42 +41,16 @@ def figure1(margin_summary, margins, svm, context):
         ("LR, training points", plots.SPLIT_LINES["train"]),
         ("hard-margin SVM, same points", {"color": plots.SVM_COLOUR, "linestyle": "--"}),
         MEAN_KEY,
+        *plots.band(select(margin_summary, **lr)),
     )
-    plots.footnote(figure, context, ["mnist01"], margin_summary, f"{plots.BANDS} {plots.POOLED}")
+    plots.footnote(figure, context, ["mnist01"], plots.pooled("Histograms", select(margins, **lr)))
     return figure
 
 
 @plots.style()
 def figure2(margin_summary, context):
     """Draw average and minimum margin of the CIFAR-10 models, and the average margin of AMR beside Std."""
-    figure = plots.new_figure(height=5.0)
-    axes = figure.subplots(3, 3, height_ratios=[1, 1, 1.4])
-    _trade_off(axes[:2], margin_summary, "cifar10", context)
-    for i, (ax, model) in enumerate(zip(axes[2], MODELS, strict=True)):
-        ax.set_title(f"({LETTERS[3 + i]}) {title(context, 'cifar10', model)}")
-        ax.set_xlabel("epoch (pale: each, strong: smoothed)" if model in LINEAR else "epoch")
-        runs = select(margin_summary, dataset="cifar10", model=model, method=["std", "amr"])
-        if runs.empty:
-            plots.not_run(ax)
-            continue
-        for (method, split), of_split in runs.groupby(["method", "split"]):
-            look = plots.METHOD_LINES[method] | (THIN if split == "train" else {})
-            draw = plots.smooth_line if model in LINEAR else plots.line
-            draw(ax, of_split, "average", label=f"{method} {split}", **look)
-        plots.from_zero(ax)
-    axes[2, 0].set_ylabel("average")
-    figure.align_ylabels(axes[:, 0])
-    figure.supylabel(MARGIN, fontsize=8)
-    _key_of_splits(figure, "outside upper left", "(a-c) ")
-    plots.legend(
-        figure,
-        (f"(d-f) {METHODS['std']}, test", plots.METHOD_LINES["std"]),
-        (f"{METHODS['amr']}, test", plots.METHOD_LINES["amr"]),
-        ("training", {"color": plots.NOTE_COLOUR} | THIN),
-        loc="outside upper right",
-    )
-    plots.footnote(figure, context, ["cifar10"], margin_summary)
-    return figure
+    return _trade_off(margin_summary, "cifar10", ["std", "amr"], BY_METHOD, context)
 
 
 @plots.style()
@@ -85,26 +62,29 @@ def figure3(curves, context):
         ax.set_title(f"({LETTERS[i]}) {title(context, 'mnist01', 'lr')}")
         ax.set(xlabel="epoch", ylabel=CURVES[column])
         _training(ax, runs, column)
-    plots.footnote(figure, context, ["mnist01"], curves)
+    _key_of_band(figure, runs)
+    plots.footnote(figure, context, ["mnist01"])
     return figure
 
 
 @plots.style()
 def figure4(curves, context):
     """Draw the training curves of the MNIST models (left) and of the CIFAR-10 models (right, appendix B)."""
-    figure = plots.new_figure(height=5.2)
-    axes = figure.subplots(3, 2, sharex="col")
     curves = select(curves, dataset=DATASETS, method="std")
-    for j, dataset in enumerate(DATASETS):
+    shown = [dataset for dataset in DATASETS if dataset in set(curves["dataset"])] or DATASETS
+    figure = plots.new_figure(height=5.2)
+    axes = figure.subplots(3, len(shown), sharex="col", squeeze=False)
+    for column_of_axes, dataset in zip(axes.T, shown, strict=True):
         runs = select(curves, dataset=dataset)
-        for i, (ax, column) in enumerate(zip(axes[:, j], CURVES, strict=True)):
-            ax.set_title(f"({LETTERS[2 * i + j]}) {title(context, dataset)}")
+        for i, (ax, column) in enumerate(zip(column_of_axes, CURVES, strict=True)):
+            ax.set_title(f"({LETTERS[2 * i + DATASETS.index(dataset)]}) {title(context, dataset)}")
             ax.set_ylabel(CURVES[column])
             _training(ax, runs, column)
-        axes[-1, j].set_xlabel("epoch")
-        figure.align_ylabels(axes[:, j])
-    plots.legend(figure, *plots.entries(MODELS, plots.MODEL_LINES, curves["model"]))
-    plots.footnote(figure, context, DATASETS, curves)
+        column_of_axes[-1].set_xlabel("epoch")
+        figure.align_ylabels(column_of_axes)
+    key = plots.entries(MODELS, plots.MODEL_LINES, curves["model"])
+    plots.legend(figure, *key, *plots.band(curves))
+    plots.footnote(figure, context, shown)
     return figure
 
 
@@ -116,15 +96,8 @@ def figure5(margins, context):
 
 @plots.style()
 def figure6(margin_summary, context):
-    """Draw average and minimum margin of the MNIST models, on training and test points (appendix D)."""
-    figure = plots.new_figure(height=3.0)
-    axes = figure.subplots(2, 3)
-    _trade_off(axes, margin_summary, "mnist", context)
-    figure.align_ylabels(axes[:, 0])
-    figure.supylabel(MARGIN, fontsize=8)
-    _key_of_splits(figure)
-    plots.footnote(figure, context, ["mnist"], margin_summary)
-    return figure
+    """Draw average and minimum margin of the MNIST models, and, unlike the paper, LCR and AMR beside Std."""
+    return _trade_off(margin_summary, "mnist", list(METHODS), f"{BY_METHOD} (ours: not in the paper)", context)
 
 
 @plots.style()
@@ -148,32 +121,85 @@ def _histograms_against_svm(ax, runs, svm):
         return
     epochs = plots.choose(runs["epoch"])
     samples = [*(runs.loc[runs["epoch"] == epoch, "margin"] for epoch in epochs), svm]
-    names = [*(f"epoch {epoch}" for epoch in epochs), "SVM"]
-    edges = plots.bin_edges([margin for sample in samples for margin in sample])
+    names = [*(f"epoch {epoch:,}" for epoch in epochs), "SVM"]
+    edges = plots.bin_edges(samples)
     plots.ridges(ax, samples, names, edges, [*plots.epoch_colours(len(epochs)), plots.SVM_COLOUR])
 
 
-def _trade_off(axes, margin_summary, dataset, context):
-    """Draw each model's average margin above its minimum margin: one axis would flatten the smaller."""
-    for i, model in enumerate(MODELS):
-        axes[0, i].set_title(f"({LETTERS[i]}) {title(context, dataset, model)}")
-        axes[0, i].tick_params(labelbottom=False)
-        axes[1, i].set_xlabel("epoch")
-        axes[1, i].sharex(axes[0, i])
-        runs = select(margin_summary, dataset=dataset, model=model, method="std")
-        for ax, column in zip(axes[:, i], ["average", "minimum"], strict=True):
-            if runs.empty:
-                plots.not_run(ax)
-                continue
-            for split, look in plots.SPLIT_LINES.items():
-                plots.line(ax, select(runs, split=split), column, label=split, **look)
-    axes[0, 0].set_ylabel("average")
-    axes[1, 0].set_ylabel("minimum")
+def _trade_off(margin_summary, dataset, methods, words, context):
+    """Draw each model's average margin above its minimum margin: one axis would flatten the smaller.
+
+    Below, where more than standard training was run, the average margin of `methods`; `words` say so above it.
+    """
+    runs = select(margin_summary, dataset=dataset, method=methods)
+    models = [model for model in MODELS if model in set(runs["model"])] or list(MODELS)
+    compared = runs.empty or set(runs["method"]) != {"std"}
+    figure = plots.new_figure(height=5.0 if compared else 3.0)
+    heights = [1, 1, 0.3, 1.4] if compared else [1, 1]
+    grid = figure.add_gridspec(len(heights), len(models), height_ratios=heights)
+    axes = np.array([[figure.add_subplot(grid[i, j]) for j in range(len(models))] for i in (0, 1, 3)[: 2 + compared]])
+    for column, model in zip(axes.T, models, strict=True):
+        of_model = select(runs, model=model)
+        letter, name = list(MODELS).index(model), title(context, dataset, model)
+        _of_splits(column[:2], select(of_model, method="std"), model)
+        column[0].set_title(f"({LETTERS[letter]}) {name}")
+        if compared:
+            _of_methods(column[2], select(of_model, split="test"), model)
+            column[2].set_title(f"({LETTERS[3 + letter]}) {name}")
+    for ax, label in zip(axes[:, 0], ["average", "minimum", "average"], strict=False):
+        ax.set_ylabel(label)
+    figure.align_ylabels(axes[:, 0])
+    figure.supylabel(MARGIN, fontsize=8)
+    key = [(label, plots.SPLIT_LINES[split]) for split, label in SPLITS.items()]
+    plots.legend(figure, *key, *plots.band(runs))
+    if compared:
+        ax = figure.add_subplot(grid[2, :])
+        ax.set_axis_off()
+        key = plots.entries({method: METHODS[method] for method in methods}, plots.METHOD_LINES, runs["method"])
+        ax.legend(handles=plots.handles(key), title=words, loc="center", ncols=len(key), borderpad=0)
+    plots.footnote(figure, context, [dataset])
+    return figure
 
 
-def _key_of_splits(figure, loc="outside upper center", panels=""):
-    train, test = [(label, plots.SPLIT_LINES[split]) for split, label in SPLITS.items()]
-    plots.legend(figure, (panels + train[0], train[1]), test, loc=loc)
+def _of_splits(axes, runs, model):
+    """Draw average and minimum margin of a model on training and test points, one panel above the other."""
+    axes[0].tick_params(labelbottom=False)
+    axes[1].set_xlabel("epoch (pale: each; strong: smoothed)" if model in LINEAR else "epoch")
+    axes[1].sharex(axes[0])
+    for ax, column in zip(axes, ["average", "minimum"], strict=True):
+        if runs.empty:
+            plots.not_run(ax)
+            continue
+        for split, look in plots.SPLIT_LINES.items():
+            draw = plots.smooth_line if model in LINEAR else plots.line
+            draw(ax, select(runs, split=split), column, label=split, **look)
+        if _coincide(runs, column):
+            ax.text(0.97, 0.9, "the two coincide", transform=ax.transAxes, ha="right", va="top", color=plots.NOTE_COLOUR)
+
+
+def _coincide(runs, column):
+    """Whether the curves of training and test points cannot be told apart on a panel."""
+    by_epoch = runs.pivot_table(column, "epoch", "split")
+    height = by_epoch.max(axis=None) - by_epoch.min(axis=None)
+    return len(by_epoch) > 1 and (by_epoch["train"] - by_epoch["test"]).abs().mean() < 0.02 * height
+
+
+def _of_methods(ax, runs, model):
+    """Draw the average margin by method; of a linear model, which jitters from epoch to epoch, smoothed."""
+    ax.set_xlabel("epoch (smoothed)" if model in LINEAR else "epoch")
+    if runs.empty:
+        plots.not_run(ax)
+        return
+    for method in [method for method in METHODS if method in set(runs["method"])]:
+        of_method = select(runs, method=method)
+        of_method = plots.smoothed(of_method, "average") if model in LINEAR else of_method
+        plots.line(ax, of_method, "average", label=f"{method} test", **plots.METHOD_LINES[method])
+    plots.from_zero(ax)
+
+
+def _key_of_band(figure, runs):
+    if band := plots.band(runs):
+        plots.legend(figure, *band)
 
 
 def _training(ax, runs, column):
@@ -200,6 +226,7 @@ def _histograms(margins, dataset, context):
         runs = select(margins, model=model)
         epochs = plots.choose(runs["epoch"])
         runs = select(runs, epoch=epochs)
+        edges = plots.bin_edges(margin for _, margin in runs.groupby(["split", "epoch"])["margin"]) if len(runs) else []
         for j, (ax, split) in enumerate(zip(axes[i], SPLITS, strict=True)):
             ax.set_title(f"({LETTERS[2 * i + j]}) {title(context, dataset, model)}, {SPLITS[split]}")
             if runs.empty:
@@ -207,13 +234,12 @@ def _histograms(margins, dataset, context):
                 continue
             of_split = select(runs, split=split)
             samples = [of_split.loc[of_split["epoch"] == epoch, "margin"] for epoch in epochs]
-            edges = plots.bin_edges(runs["margin"])
-            plots.ridges(ax, samples, map(str, epochs), edges, plots.epoch_colours(len(epochs)))
+            plots.ridges(ax, samples, map("{:,}".format, epochs), edges, plots.epoch_colours(len(epochs)))
         axes[i, 0].set_ylabel("epoch")
     figure.align_ylabels(axes[:, 0])
     for ax in axes[-1]:
         ax.set_xlabel(MARGIN)
     plots.legend(figure, MEAN_KEY)
     missing = ", ".join(MODELS[model] for model in MODELS if model not in models)
-    plots.footnote(figure, context, [dataset], margins, plots.POOLED, more=[f"{missing}: not run."] if missing else [])
+    plots.footnote(figure, context, [dataset], f"{missing}: not run." * bool(missing), plots.pooled("Histograms", margins))
     return figure

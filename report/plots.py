@@ -14,19 +14,20 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import AutoLocator, FixedLocator, LogLocator
+from matplotlib.transforms import ScaledTranslation
 
-from .results import NETWORK, select
+from .results import NETWORK
 from .text import remarks
 
 DOUBLE = 6.8  # width of two columns, inches
 
 # Colours that colour-blind readers can tell apart; dashes and markers do the same in grey print.
 CLEAR, DARK = sns.color_palette("colorblind").as_hex(), sns.color_palette("dark").as_hex()
-DASHED = (0, (3, 1.5))
+DASHED, DASHDOT = (0, (3, 1.5)), (0, (5, 1, 1, 1))
 METHOD_LINES = {
     "std": {"color": CLEAR[3], "marker": "o"},
     "lcr": {"color": "#882255", "marker": "s", "markersize": 5, "linestyle": DASHED},  # Tol's wine
-    "amr": {"color": CLEAR[2], "marker": "^"},
+    "amr": {"color": CLEAR[2], "marker": "^", "markersize": 5, "linestyle": DASHDOT},
 }
 SPLIT_COLOURS = {"train": CLEAR[0], "test": DARK[8]}
 SPLIT_LINES = {  # often nearly the same line
@@ -34,16 +35,16 @@ SPLIT_LINES = {  # often nearly the same line
     "test": {"color": SPLIT_COLOURS["test"], "linestyle": DASHED},
 }
 MODEL_LINES = {
-    "lr": {"color": "#000000"},
-    "mlp": {"color": CLEAR[4], "linestyle": DASHED},
-    "cnn": {"color": DARK[9], "linestyle": (0, (5, 1, 1, 1))},
+    "lr": {"color": "#000000", "linewidth": 1.0},  # often jitters
+    "mlp": {"color": "#AA3377", "linestyle": DASHED},  # Tol's purple
+    "cnn": {"color": DARK[9], "linestyle": DASHDOT},
 }
 SVM_COLOUR = "#555555"
 MEAN_COLOUR = "#222222"
 NOTE_COLOUR = "#777777"
 MARGIN = "margin ($L_2$ distance, pixels in [0, 1])"
-BANDS = "Lines: means of {seeds}; bands: plus and minus one standard deviation."
-POOLED = "Histograms: the points of {seeds} together."
+BAND_LOOK = {"color": NOTE_COLOUR, "alpha": 0.3, "linewidth": 6}
+PLAIN = "{x:,g}"  # a number on an axis: 1,000 as everywhere
 
 STYLE = {  # on top of seaborn's "ticks" and "paper"
     "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same figure on every machine
@@ -92,20 +93,32 @@ def rendered(figure, suffix):
     return content.getvalue()
 
 
-def footnote(figure, context, datasets, runs, of_seeds=BANDS, size=6, more=()):
-    """Print in grey under the figure what stands behind it, nothing where there is nothing to say.
-
-    These are the sentences `more`, the remarks on `datasets` and, where the table `runs` has several seeds on them, how
-    those are drawn.
-    """
-    seeds = select(runs, dataset=datasets).groupby(NETWORK)["seed"].nunique()
-    sentences = [*more, *remarks(context, datasets)]
-    if seeds.max() > 1:
-        sentences.append(of_seeds.format(seeds=f"{'up to ' if seeds.min() < seeds.max() else ''}{seeds.max()} seeds"))
+def footnote(figure, context, datasets, *sentences, size=6):
+    """Print in grey under the figure what stands behind it: `sentences`, and the remarks on `datasets` and scale."""
     width = int(figure.get_figwidth() * 132 / size)  # letters that fit
-    text = "\n".join(textwrap.fill(sentence, width) for sentence in sentences)
-    if text:
+    told = [sentence for sentence in [*sentences, *remarks(context, datasets)] if sentence]
+    if told:
+        text = "\n".join(textwrap.fill(sentence, width) for sentence in told)
         figure.supxlabel(text, x=0.01, ha="left", fontsize=size, color=NOTE_COLOUR)
+
+
+def pooled(what, runs):
+    """Return a sentence for the footnote, where `runs` have several seeds whose points are drawn together."""
+    seeds = _several(runs)
+    return f"{what}: the points of {seeds} together." if seeds else ""
+
+
+def band(runs):
+    """Return the entry of a key that says what a band or bar is: a list, empty where `runs` have one seed."""
+    seeds = _several(runs)
+    return [(f"mean of {seeds} ± standard deviation", BAND_LOOK)] if seeds else []
+
+
+def _several(runs):
+    seeds = runs.groupby(NETWORK)["seed"].nunique()
+    if not seeds.max() > 1:
+        return ""
+    return f"{'up to ' if seeds.min() < seeds.max() else ''}{seeds.max()} seeds"
 
 
 def not_run(ax):
@@ -115,12 +128,14 @@ def not_run(ax):
     ax.grid(False)
 
 
-def line(ax, runs, column, over="epoch", **look):
+def line(ax, runs, column, over="epoch", shift=0, **look):
     """Draw `column` of `runs` against the epoch: the mean of the seeds in a band of their standard deviation.
 
     One seed gives the line alone, one epoch a dot. Epochs with gaps between them, as at checkpoints, are marked; on
-    other lines a marker, where `look` has one, stands at a few. Another column may take the epoch's place.
+    other lines a marker, where `look` has one, stands at a few. Another column may take the epoch's place. All of it is
+    moved by `shift` points to the right, so that equal values do not hide one another.
     """
+    before = set(ax.get_children())
     places = np.unique(runs[over])
     sparse = len(places) == 1 or (np.diff(places) > 1).any()
     marks = {"marker": "o"} if sparse else {"markevery": list(np.searchsorted(places, choose(places)))}
@@ -135,11 +150,17 @@ def line(ax, runs, column, over="epoch", **look):
         **marks | look,
     )
     ax.xaxis.set_major_locator(_whole_epochs())
+    ax.xaxis.set_major_formatter(PLAIN)
+    if shift:
+        for artist in set(ax.get_children()) - before:
+            moved = ScaledTranslation(shift / 72, 0, ax.get_figure(root=True).dpi_scale_trans)
+            artist.set_transform(artist.get_transform() + moved)
 
 
-def smooth_line(ax, runs, column, label, **look):
-    """Draw a line that jitters from epoch to epoch in pale, and over it the same line smoothed."""
-    line(ax, runs, column, label=label, **look | {"alpha": 0.3, "linewidth": 0.5, "marker": None})
+def smooth_line(ax, runs, column, label, pale=True, **look):
+    """Draw a line that jitters from epoch to epoch smoothed, and where `pale`, below it in pale as it is."""
+    if pale:
+        line(ax, runs, column, label=label, **look | {"alpha": 0.3, "linewidth": 0.5, "linestyle": "-", "marker": None})
     line(ax, smoothed(runs, column), column, label=f"{label}, smoothed", **look)
 
 
@@ -170,7 +191,7 @@ def log_values(ax):
 def _plain_ticks(axis, ratio, many, few):
     """Label a log axis at powers of ten if its ends differ by `many` times, else at 1, 2, 5, ..., or by `few`."""
     axis.set_major_locator(LogLocator(subs=[1] if ratio > many else [1, 2, 5]) if ratio > 5 else few)
-    axis.set_major_formatter("{x:g}")
+    axis.set_major_formatter(PLAIN)
     axis.set_minor_formatter("")
 
 
@@ -204,11 +225,11 @@ def choose(epochs, count=5):
     return sorted(chosen)
 
 
-def bin_edges(values):
-    """Return the edges of equal histogram bins over all `values`: more of them, the more values there are."""
-    values = np.asarray(values, dtype=float)
-    bins = int(np.clip(2.5 * np.sqrt(len(values)), 12, 60))
-    return np.histogram_bin_edges(values, bins=bins)
+def bin_edges(samples):
+    """Return the edges of equal histogram bins over all `samples`: more of them, the more values a sample has."""
+    samples = [np.asarray(sample, dtype=float) for sample in samples]
+    bins = int(np.clip(2.2 * np.sqrt(max(map(len, samples))), 12, 60))
+    return np.histogram_bin_edges(np.concatenate(samples), bins=bins)
 
 
 def epoch_colours(count):
@@ -239,7 +260,13 @@ def entries(names, lines, held):
     return [(names[key], lines[key]) for key in names if key in held]
 
 
+def handles(entries):
+    """Return what stands in a legend: an entry is (label, properties of its line)."""
+    return [Line2D([], [], label=label, **properties) for label, properties in entries]
+
+
 def legend(figure, *entries, loc="outside upper center", columns=None):
-    """Put one legend outside the panels: an entry is (label, properties of its line)."""
-    handles = [Line2D([], [], label=label, **properties) for label, properties in entries]
-    figure.legend(handles=handles, loc=loc, ncols=columns or len(entries))
+    """Put one legend outside the panels, in two rows where one would not fit."""
+    length = sum(len(label) + 9 for label, _ in entries)
+    rows = 1 if length < 19 * figure.get_figwidth() else 2
+    figure.legend(handles=handles(entries), loc=loc, ncols=columns or -(-len(entries) // rows))
