@@ -193,7 +193,8 @@ def _of_methods(ax, runs, model):
     for method in [method for method in METHODS if method in set(runs["method"])]:
         of_method = select(runs, method=method)
         of_method = plots.smoothed(of_method, "average") if model in LINEAR else of_method
-        plots.line(ax, of_method, "average", label=f"{method} test", **plots.METHOD_LINES[method])
+        look = plots.METHOD_LINES[method] | {"label": f"{method} test", "shift": plots.SHIFTS[method]}
+        plots.line(ax, of_method, "average", **look)
     plots.from_zero(ax)
 
 

@@ -29,7 +29,7 @@ def figureoverview(margin_summary, context):
     for column in axes.T:
         [ax for ax in column if ax.lines][-1].set_xlabel("epoch")
     plots.legend(figure, *_key(runs), columns=3)
-    plots.footnote(figure, context, datasets, runs, size=7)
+    plots.footnote(figure, context, datasets, size=7)
     figure.set_figheight(figure.get_figheight() + 0.13 * len(figure.get_supxlabel().splitlines()))
     return figure
 
@@ -45,16 +45,16 @@ def _panel(ax, runs):
     ax.axhline(0, **BOUNDARY)
     ax.margins(y=0.12)
     for (model, method), of_method in runs.groupby(["model", "method"]):
-        draw = plots.smooth_line if model in LINEAR else plots.line
         for column, look in _looks(plots.METHOD_LINES[method]).items():
-            draw(ax, of_method, column, label=f"{method} {column}", **look)
+            shown = plots.smoothed(of_method, column) if model in LINEAR else of_method
+            plots.line(ax, shown, column, label=f"{method} {column}", **look)
     plots.log_epochs(ax)
 
 
 def _looks(look):
     """The lines of a method: dashed and with hollow markers for the minimum margin."""
     hollow = {"linestyle": plots.DASHED, "markerfacecolor": "white", "markeredgecolor": look["color"]}
-    return {"average": look, "minimum": look | hollow}
+    return {"average": look | {"linestyle": "-"}, "minimum": look | hollow}
 
 
 def _key(runs):
@@ -64,4 +64,5 @@ def _key(runs):
         yield f"{column} margin", look
     yield "decision boundary", BOUNDARY
     if set(runs["model"]) & set(LINEAR):
-        yield "smoothed (pale: each epoch)", {"color": plots.NOTE_COLOUR, "linewidth": 1.2}
+        yield "LR: smoothed over epochs", {"linestyle": "none"}
+    yield from plots.band(runs)

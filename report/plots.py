@@ -29,6 +29,7 @@ METHOD_LINES = {
     "lcr": {"color": "#882255", "marker": "s", "markersize": 5, "linestyle": DASHED},  # Tol's wine
     "amr": {"color": CLEAR[2], "marker": "^", "markersize": 5, "linestyle": DASHDOT},
 }
+SHIFTS = {"std": 0, "lcr": -4, "amr": 4}  # of dots, points
 SPLIT_COLOURS = {"train": CLEAR[0], "test": DARK[8]}
 SPLIT_LINES = {  # often nearly the same line
     "train": {"color": SPLIT_COLOURS["train"]},
@@ -132,8 +133,8 @@ def line(ax, runs, column, over="epoch", shift=0, **look):
     """Draw `column` of `runs` against the epoch: the mean of the seeds in a band of their standard deviation.
 
     One seed gives the line alone, one epoch a dot. Epochs with gaps between them, as at checkpoints, are marked; on
-    other lines a marker, where `look` has one, stands at a few. Another column may take the epoch's place. All of it is
-    moved by `shift` points to the right, so that equal values do not hide one another.
+    other lines a marker, where `look` has one, stands at a few. Another column may take the epoch's place. A dot is moved by
+    `shift` points to the right, so that equal ones do not hide one another.
     """
     before = set(ax.get_children())
     places = np.unique(runs[over])
@@ -151,7 +152,7 @@ def line(ax, runs, column, over="epoch", shift=0, **look):
     )
     ax.xaxis.set_major_locator(_whole_epochs())
     ax.xaxis.set_major_formatter(PLAIN)
-    if shift:
+    if shift and len(places) == 1:
         for artist in set(ax.get_children()) - before:
             moved = ScaledTranslation(shift / 72, 0, ax.get_figure(root=True).dpi_scale_trans)
             artist.set_transform(artist.get_transform() + moved)

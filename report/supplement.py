@@ -12,7 +12,6 @@ from .results import DATASETS, METHODS, MODELS, OFFICIAL, PANELS, select
 from .text import title
 
 LETTERS = "abcdefghijkl"
-DOTS = "Dots: the points of {seeds} together."
 FORETOLD = {"marker": None, "linestyle": (0, (1, 1)), "linewidth": 1.0}
 EDGE = {"color": plots.NOTE_COLOUR, "linestyle": "--", "linewidth": 0.7}
 
@@ -33,37 +32,44 @@ def figureS1(convergence, context):
             for model, of_model in runs.groupby("model"):
                 draw(ax, of_model, label=MODELS[model], **plots.MODEL_LINES[model])
             ax.set_xscale("log", base=2)
-            ax.xaxis.set_major_formatter("{x:g}")
+            ax.xaxis.set_major_formatter(plots.PLAIN)
             plots.from_zero(ax)
         axes[1, j].set_xlabel("samples a point")
     axes[0, 0].set_ylabel("average margin ($L_2$,\npixels in [0, 1])")
     axes[1, 0].set_ylabel("decrease of the |margin|\nby doubling (%)")
     figure.align_ylabels(axes[:, 0])
-    told = ("foretold for all samples", {"color": plots.NOTE_COLOUR, **FORETOLD})
-    plots.legend(figure, *plots.entries(MODELS, plots.MODEL_LINES, convergence["model"]), told)
-    plots.footnote(figure, context, shown, convergence)
+    key = plots.entries(MODELS, plots.MODEL_LINES, convergence["model"])
+    if convergence["foretold"].notna().any():
+        key.append(("foretold for all samples", {"color": plots.NOTE_COLOUR, **FORETOLD}))
+    plots.legend(figure, *key, *plots.band(convergence))
+    plots.footnote(figure, context, shown)
     return figure
 
 
 @plots.style()
-def figureS2(attacks, context):
-    """Draw robust accuracy against the steps that PGD has taken, for every network and every radius."""
+def figureS2(attacks, context, steps):
+    """Draw robust accuracy against the steps that PGD has taken, for every network and every radius.
+
+    steps: {"mnist/mlp": how many were taken}
+    """
     shown = _held(attacks)
+    methods = [method for method in METHODS if method in set(attacks["method"])] or list(METHODS)
     figure = plots.new_figure(height=0.8 + 1.6 * len(shown))
-    axes = figure.subplots(len(shown), 3, squeeze=False)
+    axes = figure.subplots(len(shown), len(methods), squeeze=False)
     attacked = attacks[attacks["eps"] > 0]
     radii = {name: sorted(select(attacked, dataset=name)["eps"].unique()) for name in DATASETS}
     colours = plots.epoch_colours(max(map(len, radii.values()), default=0))
     for i, (dataset, model) in enumerate(shown):
-        ran = [method for method in METHODS if len(select(attacks, dataset=dataset, model=model, method=method))]
-        for j, method in enumerate(METHODS):
+        ran = [method for method in methods if len(select(attacks, dataset=dataset, model=model, method=method))]
+        for j, method in enumerate(methods):
             ax = axes[i, j]
-            ax.set_title(f"({LETTERS[3 * i + j]}) {title(context, dataset, model)}, {METHODS[method]}")
+            letter = LETTERS[len(methods) * i + j]
+            ax.set_title(f"({letter}) {title(context, dataset, model)}, {METHODS[method]}")
             runs = select(attacks, dataset=dataset, model=model, method=method)
             if runs.empty:
                 plots.not_run(ax)
                 continue
-            last = max(2, select(attacks, dataset=dataset)["broken_at"].max())
+            last = max(2, steps[f"{dataset}/{model}"])
             for eps, colour in zip(radii[dataset], colours, strict=False):
                 standing = _standing(select(runs, eps=eps), last)
                 plots.line(ax, standing, "robust", over="step", color=colour, label=eps)
@@ -76,8 +82,9 @@ def figureS2(attacks, context):
     names = [" / ".join(f"{of[i]:g}" for of in radii.values() if i < len(of)) for i in range(len(colours))]
     whose = " / ".join(OFFICIAL[dataset] for dataset, of in radii.items() if of)
     words = [f"ε = {names[0]} ({whose})", *names[1:]] if names else []
-    plots.legend(figure, *[(word, {"color": c}) for word, c in zip(words, colours, strict=True)])
-    plots.footnote(figure, context, [dataset for dataset, _ in shown], attacks)
+    key = [(word, {"color": c}) for word, c in zip(words, colours, strict=True)]
+    plots.legend(figure, *key, *plots.band(attacks))
+    plots.footnote(figure, context, [dataset for dataset, _ in shown])
     return figure
 
 
@@ -111,8 +118,8 @@ def figureS3(masking, context):
         ax.set_ylabel("robust accuracy (%)")
     for ax in axes.flat[len(shown) - columns : len(shown)]:
         ax.set_xlabel("floor under the gradient's norm (0: none)")
-    plots.legend(figure, *[(f"logits × {factor:g}", look) for factor, look in looks.items()])
-    plots.footnote(figure, context, [dataset for dataset, _ in shown], masking)
+    plots.legend(figure, *[(f"logits × {factor:g}", look) for factor, look in looks.items()], *plots.band(masking))
+    plots.footnote(figure, context, [dataset for dataset, _ in shown])
     return figure
 
 
@@ -131,18 +138,20 @@ def figureS4(brackets, context):
             plots.not_run(left)
             plots.not_run(right)
             continue
-        _scatter(left, runs[runs["epoch"] == runs["epoch"].max()])
+        _scatter(left, runs[runs["epoch"] == runs.groupby("method")["epoch"].transform("max")])
         failed = runs.assign(failed=100.0 * (runs["margin"] > runs["distance"]))
         failed = failed.groupby(["method", "seed", "epoch"], as_index=False)["failed"].mean()
         for method in [method for method in METHODS if method in set(failed["method"])]:
-            plots.line(right, select(failed, method=method), "failed", label=method, **plots.METHOD_LINES[method])
+            look = plots.METHOD_LINES[method] | {"label": method, "shift": plots.SHIFTS[method]}
+            plots.line(right, select(failed, method=method), "failed", **look)
         plots.from_zero(right)
         left.set_ylabel("estimated |margin|")
         right.set_ylabel("points (%)")
     axes[-1, 0].set_xlabel("distance of the attack ($L_2$, pixels in [0, 1])")
     axes[-1, 1].set_xlabel("epoch")
-    plots.legend(figure, *plots.entries(METHODS, plots.METHOD_LINES, brackets["method"]), ("equal", EDGE))
-    plots.footnote(figure, context, [dataset for dataset, _ in shown], brackets, f"{plots.BANDS} {DOTS}")
+    key = plots.entries(METHODS, plots.METHOD_LINES, brackets["method"])
+    plots.legend(figure, *key, ("equal", EDGE), *plots.band(brackets))
+    plots.footnote(figure, context, [dataset for dataset, _ in shown], plots.pooled("Dots", brackets))
     return figure
 
 
@@ -193,10 +202,11 @@ def _standing(runs, last_step):
 
 
 def _scatter(ax, points):
-    """Draw a dot a point, in the colour and with the marker of its method."""
+    """Draw a dot a point, in the colour and with the marker of its method; none of these lies on top everywhere."""
+    points = points.sort_values("index", kind="stable")
     colours, markers = ({m: look[part] for m, look in plots.METHOD_LINES.items()} for part in ("color", "marker"))
     columns = {"x": "distance", "y": "margin", "hue": "method", "style": "method"}
-    look = {"palette": colours, "markers": markers, "s": 8, "alpha": 0.6, "linewidth": 0, "legend": False}
+    look = {"palette": colours, "markers": markers, "s": 8 if len(points) < 1000 else 4, "alpha": 0.6, "linewidth": 0, "legend": False}
     sns.scatterplot(points, ax=ax, **columns, **look)
     end = 1.05 * points[["distance", "margin"]].max().max()
     ax.plot([0, end], [0, end], **EDGE, zorder=3)
