@@ -1,0 +1,107 @@
+"""The finding in one moving picture: the margins of logistic regression on 0 and 1, epoch by epoch, before the SVM's."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from matplotlib.animation import PillowWriter
+
+from . import plots
+from .text import number, title
+
+FRAMES, RATE, HOLD = 30, 6, 12  # at most so many epochs; so many a second; as often is the last one shown
+DPI = 130
+MINIMUM = {"color": plots.CLEAR[3], "marker": "^", "markersize": 7}
+AVERAGE = {"color": plots.CLEAR[0], "marker": "v", "markersize": 7}
+LR = {"color": plots.CLEAR[0], "alpha": 0.45}
+SVM = {"color": plots.SVM_COLOUR, "alpha": 0.35}
+SVM_LINE = {"color": plots.SVM_COLOUR, "linewidth": 0.8, "linestyle": plots.DASHED}
+
+
+def epochs_shown(last):
+    """Return the epochs from the first to the `last` that are shown: evenly spread on a log scale, as the margins move."""
+    return sorted({round(epoch) for epoch in np.geomspace(1, last, min(FRAMES, last))})
+
+
+@plots.style()
+def still(margins, svm, context):
+    """Return the last frame as a figure: the histogram at the end, and the way of minimum and average.
+
+    margins: {epoch: margins of the training points}; svm: the SVM's margins of the same points
+    """
+    figure = _stage(margins, svm, context)
+    _add_frame(figure, margins, max(margins), _edges(margins, svm))
+    return figure
+
+
+@plots.style()
+def moving(margins, svm, context):
+    """Return an animated GIF of all epochs of `margins`, as bytes, the same each time; arguments as in `still`."""
+    figure, edges = _stage(margins, svm, context), _edges(margins, svm)
+    frame = _add_frame(figure, margins, min(margins), edges)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # else the panels would move with their texts
+    writer = PillowWriter(fps=RATE)
+    with TemporaryDirectory() as folder:
+        with writer.saving(figure, Path(folder, "film.gif"), DPI):
+            for epoch in [*sorted(margins), *[max(margins)] * HOLD]:
+                for artist in frame:
+                    artist.remove()
+                frame = _add_frame(figure, margins, epoch, edges)
+                writer.grab_frame()
+        return Path(folder, "film.gif").read_bytes()
+
+
+def _edges(margins, svm):
+    return plots.bin_edges([*margins.values(), svm])
+
+
+def _stage(margins, svm, context):
+    """The figure with all that does not move."""
+    figure = plots.new_figure(height=3.9, width=6.0)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
+    edges, last = _edges(margins, svm), max(margins)
+    tallest = max(np.histogram(values, edges)[0].max() for values in [*margins.values(), svm])
+    above.stairs(np.histogram(svm, edges)[0], edges, fill=True, **SVM)
+    for ax in (above, below):
+        ax.axvline(0, color="#AAAAAA", linewidth=0.8, zorder=0)
+        for value in (np.min(svm), np.mean(svm)):
+            ax.axvline(value, zorder=1, **SVM_LINE)
+    above.set(ylim=(0, 1.3 * tallest), ylabel="points", yticks=[])
+    below.set(yscale="log", ylim=(1.3 * max(last, 2), 0.8), ylabel="epoch", xlabel=plots.MARGIN)
+    below.set_yticks(plots.choose(margins, 4), minor=False)
+    below.yaxis.set_major_formatter(plots.PLAIN)
+    below.set_yticks([], minor=True)
+    above.set_title(f"{title(context, 'mnist01', 'lr')}: margins of the training points")
+    plots.legend(
+        figure,
+        ("logistic regression", LR | {"linewidth": 6}),
+        ("hard-margin SVM", SVM | {"linewidth": 6}),
+        ("minimum", MINIMUM),
+        ("average", AVERAGE),
+        ("minimum, average of the SVM", SVM_LINE),
+        columns=5,
+    )
+    plots.footnote(figure, context, ["mnist01"])
+    return figure
+
+
+def _add_frame(figure, margins, epoch, edges):
+    """Draw what shows one epoch: its histogram, minimum and average, and the way of both up to it."""
+    above, below = figure.axes
+    values, passed = margins[epoch], [e for e in sorted(margins) if e <= epoch]
+    top = above.get_ylim()[1]
+    drawn = [above.stairs(np.histogram(values, edges)[0], edges, fill=True, **LR)]
+    drawn.append(above.text(0.98, 0.94, f"epoch {epoch:,}", transform=above.transAxes, ha="right", va="top", fontsize=11))
+    for name, of, look, height, side in (
+        ("minimum", np.min, MINIMUM, 0.06, "right"),
+        ("average", np.mean, AVERAGE, 0.86, "left"),
+    ):
+        way = [of(margins[e]) for e in passed]
+        drawn.append(above.vlines(way[-1], 0, height * top, color=look["color"], linewidth=1.2))
+        drawn += above.plot(way[-1], height * top, **look)
+        words = f"  {name} {number(way[-1])}  "
+        drawn.append(above.text(way[-1], height * top, words, color=look["color"], ha=side, va="center"))
+        drawn += below.plot(way, passed, color=look["color"], linewidth=1.2)
+        drawn += below.plot(way[-1], epoch, **look)
+    return drawn
