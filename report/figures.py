@@ -1,8 +1,8 @@
 """The paper's seven figures, one function each, drawn from the tidy tables and nothing else.
 
 The tables, and the Context with data sets and scale, are described in `results`. Training is standard where no method
-is named. Models and data sets that the tables do not hold take no room, a single run that they lack is a panel "not run".
-Several seeds give a mean and a band, which the key explains.
+is named. Models and data sets that the tables do not hold take no room; a single run that they lack is a panel "not
+run". Several seeds give a mean and a band, which the key explains.
 """
 
 import numpy as np
@@ -174,7 +174,9 @@ def _of_splits(axes, runs, model):
             draw = plots.smooth_line if model in LINEAR else plots.line
             draw(ax, select(runs, split=split), column, label=split, **look)
         if _coincide(runs, column):
-            ax.text(0.97, 0.9, "the two coincide", transform=ax.transAxes, ha="right", va="top", color=plots.NOTE_COLOUR)
+            ax.text(
+                0.97, 0.9, "the two coincide", transform=ax.transAxes, ha="right", va="top", color=plots.NOTE_COLOUR
+            )
 
 
 def _coincide(runs, column):
@@ -242,5 +244,7 @@ def _histograms(margins, dataset, context):
         ax.set_xlabel(MARGIN)
     plots.legend(figure, MEAN_KEY)
     missing = ", ".join(MODELS[model] for model in MODELS if model not in models)
-    plots.footnote(figure, context, [dataset], f"{missing}: not run." * bool(missing), plots.pooled("Histograms", margins))
+    plots.footnote(
+        figure, context, [dataset], f"{missing}: not run." * bool(missing), plots.pooled("Histograms", margins)
+    )
     return figure

@@ -1,4 +1,4 @@
-"""The finding in one moving picture: the margins of logistic regression on 0 and 1, epoch by epoch, before the SVM's."""
+"""The finding in one moving picture: the margins of logistic regression on 0 and 1, epoch by epoch, and the SVM's."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +9,7 @@ from matplotlib.animation import PillowWriter
 from . import plots
 from .text import number, title
 
-FRAMES, RATE, HOLD = 30, 6, 12  # at most so many epochs; so many a second; as often is the last one shown
+FRAMES, RATE, HOLD = 30, 6, 12  # at most so many epochs; so many a second; the last one stays so many times as long
 DPI = 130
 MINIMUM = {"color": plots.CLEAR[3], "marker": "^", "markersize": 7}
 AVERAGE = {"color": plots.CLEAR[0], "marker": "v", "markersize": 7}
@@ -19,7 +19,7 @@ SVM_LINE = {"color": plots.SVM_COLOUR, "linewidth": 0.8, "linestyle": plots.DASH
 
 
 def epochs_shown(last):
-    """Return the epochs from the first to the `last` that are shown: evenly spread on a log scale, as the margins move."""
+    """Return the epochs from the first to the `last` that are shown: evenly spread on a log scale."""
     return sorted({round(epoch) for epoch in np.geomspace(1, last, min(FRAMES, last))})
 
 
@@ -65,23 +65,21 @@ def _stage(margins, svm, context):
     above.stairs(np.histogram(svm, edges)[0], edges, fill=True, **SVM)
     for ax in (above, below):
         ax.axvline(0, color="#AAAAAA", linewidth=0.8, zorder=0)
-        for value in (np.min(svm), np.mean(svm)):
+        for value in (svm.min(), svm.mean()):
             ax.axvline(value, zorder=1, **SVM_LINE)
-    above.set(ylim=(0, 1.3 * tallest), ylabel="points", yticks=[])
-    below.set(yscale="log", ylim=(1.3 * max(last, 2), 0.8), ylabel="epoch", xlabel=plots.MARGIN)
-    below.set_yticks(plots.choose(margins, 4), minor=False)
-    below.yaxis.set_major_formatter(plots.PLAIN)
-    below.set_yticks([], minor=True)
-    above.set_title(f"{title(context, 'mnist01', 'lr')}: margins of the training points")
-    plots.legend(
-        figure,
-        ("logistic regression", LR | {"linewidth": 6}),
-        ("hard-margin SVM", SVM | {"linewidth": 6}),
-        ("minimum", MINIMUM),
-        ("average", AVERAGE),
-        ("minimum, average of the SVM", SVM_LINE),
-        columns=5,
+    for text, value, side in ((" SVM's minimum ", svm.min(), "right"), (" SVM's average", svm.mean(), "left")):
+        above.text(value, 1.3 * tallest, text, color=plots.SVM_COLOUR, ha=side, va="top")
+    width = edges[-1] - edges[0]
+    above.set(
+        xlim=(edges[0] - 0.24 * width, edges[-1] + 0.02 * width), ylim=(0, 1.3 * tallest), ylabel="points", yticks=[]
     )
+    below.set(yscale="log", ylim=(1.6 * max(last, 2), 0.6), ylabel="epoch", xlabel=plots.MARGIN)
+    below.set_yticks([10**power for power in range(len(str(last)))])
+    below.set_yticks([], minor=True)
+    below.yaxis.set_major_formatter(plots.PLAIN)
+    above.set_title(f"{title(context, 'mnist01', 'lr')}: margins of the training points")
+    bars = ("logistic regression (LR)", LR | {"linewidth": 6}), ("hard-margin SVM, same points", SVM | {"linewidth": 6})
+    plots.legend(figure, *bars, ("minimum", MINIMUM), ("average", AVERAGE), columns=4)
     plots.footnote(figure, context, ["mnist01"])
     return figure
 
@@ -92,12 +90,11 @@ def _add_frame(figure, margins, epoch, edges):
     values, passed = margins[epoch], [e for e in sorted(margins) if e <= epoch]
     top = above.get_ylim()[1]
     drawn = [above.stairs(np.histogram(values, edges)[0], edges, fill=True, **LR)]
-    drawn.append(above.text(0.98, 0.94, f"epoch {epoch:,}", transform=above.transAxes, ha="right", va="top", fontsize=11))
-    for name, of, look, height, side in (
-        ("minimum", np.min, MINIMUM, 0.06, "right"),
-        ("average", np.mean, AVERAGE, 0.86, "left"),
-    ):
-        way = [of(margins[e]) for e in passed]
+    drawn.append(
+        above.text(0.98, 0.94, f"epoch {epoch:,}", transform=above.transAxes, ha="right", va="top", fontsize=11)
+    )
+    for name, look, height, side in (("minimum", MINIMUM, 0.06, "right"), ("average", AVERAGE, 0.84, "left")):
+        way = [margins[e].min() if name == "minimum" else margins[e].mean() for e in passed]
         drawn.append(above.vlines(way[-1], 0, height * top, color=look["color"], linewidth=1.2))
         drawn += above.plot(way[-1], height * top, **look)
         words = f"  {name} {number(way[-1])}  "

@@ -133,8 +133,8 @@ def line(ax, runs, column, over="epoch", shift=0, **look):
     """Draw `column` of `runs` against the epoch: the mean of the seeds in a band of their standard deviation.
 
     One seed gives the line alone, one epoch a dot. Epochs with gaps between them, as at checkpoints, are marked; on
-    other lines a marker, where `look` has one, stands at a few. Another column may take the epoch's place. A dot is moved by
-    `shift` points to the right, so that equal ones do not hide one another.
+    other lines a marker, where `look` has one, stands at a few. Another column may take the epoch's place. A dot
+    is moved by `shift` points to the right, so that equal ones do not hide one another.
     """
     before = set(ax.get_children())
     places = np.unique(runs[over])

@@ -21,4 +21,5 @@ def render(template, content):
 
 
 def _embedded(path):
-    return f"data:image/svg+xml;base64,{base64.b64encode(Path(path).read_bytes()).decode()}"
+    kind = {".svg": "svg+xml", ".gif": "gif"}[Path(path).suffix]
+    return f"data:image/{kind};base64,{base64.b64encode(Path(path).read_bytes()).decode()}"

@@ -111,14 +111,15 @@ def paper(model):
     return Network(200, 500, 500, samples=51200, drawn=51200, images=TEST_IMAGES, steps=1000, strong_steps=1000)
 
 
-def scale(of_networks, tables):
+def scale(of_networks, tables, without=()):
     """Return one sentence on what is less than in the paper, for captions; empty where nothing is.
 
-    of_networks: {(data set, model): Network} of those that are shown; tables: the tidy tables that show them
+    of_networks: {(data set, model): Network} of those that are shown; tables: the tidy tables that show them; without:
+    fields that do not matter, though lines of the tables depend on them
     """
     found = []
     for field in WORDS:
-        if any(field in DECISIVE[table] for table in tables):
+        if field not in without and any(field in DECISIVE[table] for table in tables):
             whole, less = [], {}  # networks that have such a thing; {the paper's: {ours: networks with less}}
             for name, of_network in of_networks.items():
                 ours, theirs = getattr(of_network, field), getattr(paper(name[1]), field)

@@ -206,7 +206,14 @@ def _scatter(ax, points):
     points = points.sort_values("index", kind="stable")
     colours, markers = ({m: look[part] for m, look in plots.METHOD_LINES.items()} for part in ("color", "marker"))
     columns = {"x": "distance", "y": "margin", "hue": "method", "style": "method"}
-    look = {"palette": colours, "markers": markers, "s": 8 if len(points) < 1000 else 4, "alpha": 0.6, "linewidth": 0, "legend": False}
+    look = {
+        "palette": colours,
+        "markers": markers,
+        "s": 8 if len(points) < 1000 else 4,
+        "alpha": 0.6,
+        "linewidth": 0,
+        "legend": False,
+    }
     sns.scatterplot(points, ax=ax, **columns, **look)
     end = 1.05 * points[["distance", "margin"]].max().max()
     ax.plot([0, end], [0, end], **EDGE, zorder=3)

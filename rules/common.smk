@@ -196,22 +196,24 @@ class Figure(NamedTuple):
     tables: list
     methods: list
     needed: list
+    without: list = []  # settings of the tables on which it does not depend
 
 
 STD, BOTH, EVERY = ["std"], ["std", "amr"], list(METHODS)
 FIGURES = {
-    "1": Figure(["mnist01"], ["margins", "margin_summary"], STD, STD),
+    "training": Figure(["mnist01"], ["margins"], STD, STD, ["test"]),
+    "1": Figure(["mnist01"], ["margins", "margin_summary"], STD, STD, ["test"]),
     "2": Figure(["cifar10"], ["margin_summary"], BOTH, STD),
     "3": Figure(["mnist01"], ["curves"], STD, STD),
     "4": Figure(["mnist", "cifar10"], ["curves"], STD, STD),
     "5": Figure(["cifar10"], ["margins"], STD, STD),
-    "6": Figure(["mnist"], ["margin_summary"], STD, STD),
+    "6": Figure(["mnist"], ["margin_summary"], EVERY, STD),
     "7": Figure(["mnist"], ["margins"], STD, STD),
     "S1": Figure(["mnist", "cifar10"], ["convergence"], STD, STD),
     "S2": Figure(["mnist", "cifar10"], ["attacks"], EVERY, EVERY),
     "S3": Figure(["mnist", "cifar10"], ["masking"], STD, STD),
     "S4": Figure(["mnist", "cifar10"], ["brackets"], EVERY, EVERY),
-    "overview": Figure(["mnist", "cifar10"], ["margin_summary"], BOTH, STD),
+    "overview": Figure(["mnist", "cifar10"], ["margin_summary"], BOTH, STD, ["test"]),
 }
 
 
@@ -222,7 +224,7 @@ def module_of(figure):
 
 def file_of(figure):
     """The name of a figure's files, without a suffix."""
-    return figure if figure == "overview" else f"fig{figure}"
+    return figure if figure in ("overview", "training") else f"fig{figure}"
 
 
 def holding(datasets, tables):
@@ -252,11 +254,11 @@ def whole():
     return pages + [f"<results>/{table}.csv" for table in TABLES if runs_in_table(table, config["runs"])]
 
 
-def scale_of(tables, datasets=None, methods=tuple(METHODS)):
+def scale_of(tables, datasets=None, methods=tuple(METHODS), without=()):
     """One sentence for captions: what is less than in the paper for the networks that tables show, or an empty one."""
     found = [run for table in tables for run in runs_in_table(table, datasets) if run.method in methods]
     shown = {(run.dataset, run.model) for run in found}
-    return scale({name: network for name, network in networks(config).items() if name in shown}, tables)
+    return scale({name: network for name, network in networks(config).items() if name in shown}, tables, without)
 
 
 def say_where():

@@ -1,6 +1,6 @@
 """Figures 1 to 7, those of the supplement, and table 1 in two readings, each from the tidy tables that it shows."""
 
-for number, figure in FIGURES.items():
+for number, figure in [(number, figure) for number, figure in FIGURES.items() if number != "training"]:
 
     rule:
         """Draw one figure."""
@@ -32,12 +32,50 @@ for number, figure in FIGURES.items():
                 code=content("figures", f"report/{module_of(number)}.py"),
                 module=module_of(number),
                 figure=number,
-                scale=scale_of(figure.tables, figure.datasets, figure.methods),
+                scale=scale_of(figure.tables, figure.datasets, figure.methods, figure.without),
+                steps=(
+                    {"/".join(name): sizes.steps for name, sizes in networks(config).items() if name[1] in NETWORKS}
+                    if number == "S2"
+                    else None
+                ),
             ),
         message:
             f"Draw figure {number}."
         script:
             "../workflow_scripts/figures.py"
+
+
+rule training:
+    """Draw how the margins move during training, as an animation and a still."""
+    input:
+        checkpoints=f"<results>/train/mnist01/lr/std/seed{config['seeds'][0]}/checkpoints.safetensors",
+        points="<results>/points/mnist01/lr/margins.npz",
+        svm=rules.svm.output.table,
+        provenance=expand(rules.data.output.json, dataset=["mnist01"]),
+        code=sources("training"),
+    output:
+        gif=report(
+            "paper_figures/training.gif",
+            caption="../report/captions/training.rst",
+            category="Figures",
+            labels={"figure": "The margins during training", "format": "gif"},
+        ),
+        pdf="paper_figures/training.pdf",
+        png="paper_figures/training.png",
+        svg="paper_figures/training.svg",
+    log:
+        "<logs>/figures/training.log",
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        scale=scale_of(FIGURES["training"].tables, ["mnist01"], STD, FIGURES["training"].without),
+    message:
+        "Draw the moving picture of training."
+    script:
+        "../workflow_scripts/training.py"
 
 
 rule table1:

@@ -8,7 +8,7 @@ rule reproduction:
         svm=[rules.svm.output.table] if runs(["mnist01"]) else [],
         provenance=expand(rules.data.output.json, dataset=[name for name in config["runs"] if runs([name])]),
         records=paths_of(rules.train.output.record, runs()),
-        figures=expand("paper_figures/{figure}.svg", figure=map(file_of, drawn())),
+        figures=[f"paper_figures/{file_of(n)}.{'gif' if n == 'training' else 'svg'}" for n in drawn()],
         captions=[project_file(f"report/captions/{file_of(number)}.rst") for number in drawn()],
         code=sources("reproduction"),
     output:
@@ -51,6 +51,7 @@ rule reference:
         pages=[
             *expand("paper_figures/reproduction.{kind}", kind=["html", "md"]),
             *expand("paper_figures/{figure}.png", figure=map(file_of, drawn())),
+            *["paper_figures/training.gif"] * ("training" in drawn()),
             *(
                 expand("paper_figures/{table}.{kind}", table=["table1", "table1_strong"], kind=["md", "tex"])
                 if attacked()

@@ -17,7 +17,7 @@ from workflow_scripts.common.tables import benchmarked, read_datasets, read_reco
 
 def main(provenance, records, figures, captions, html, md, *, settings, scale, logs, **tables):
     """Write the page in two forms from paths: `provenance` of the data sets and `records` of the training runs [json],
-    `figures` [svg] with `captions` [rst], `logs` (a folder with the jobs' benchmark files), and the CSV files of
+    `figures` [svg, gif] with `captions` [rst], `logs` (a folder with the jobs' benchmark files), and the CSV files of
     the runs under the name of their tidy table.
     """
     frames = {name: combined(tables.get(name, []), name) for name in COLUMNS}
@@ -44,7 +44,14 @@ def described(figure, caption, settings):
     name = Path(figure).stem
     text = Template(Path(caption).read_text(encoding="utf-8")).render(snakemake=SimpleNamespace(config=settings))
     title = f"Figure {name.removeprefix('fig')}" if name.startswith("fig") else name.capitalize()
-    return {"name": name, "title": title, "caption": " ".join(text.replace("``", "").split()), "svg": figure}
+    file = Path(figure).name if figure.endswith(".gif") else f"{name}.png"
+    return {
+        "name": name,
+        "title": title,
+        "caption": " ".join(text.replace("``", "").split()),
+        "picture": figure,
+        "file": file,
+    }
 
 
 if __name__ == "__main__":
