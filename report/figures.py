@@ -157,7 +157,7 @@ def _trade_off(margin_summary, dataset, methods, words, context):
         ax.set_axis_off()
         key = plots.entries({method: METHODS[method] for method in methods}, plots.METHOD_LINES, runs["method"])
         ax.legend(handles=plots.handles(key), title=words, loc="center", ncols=len(key), borderpad=0)
-    plots.footnote(figure, context, [dataset])
+    plots.footnote(figure, context, [dataset], _missing(models))
     return figure
 
 
@@ -243,8 +243,11 @@ def _histograms(margins, dataset, context):
     for ax in axes[-1]:
         ax.set_xlabel(MARGIN)
     plots.legend(figure, MEAN_KEY)
-    missing = ", ".join(MODELS[model] for model in MODELS if model not in models)
-    plots.footnote(
-        figure, context, [dataset], f"{missing}: not run." * bool(missing), plots.pooled("Histograms", margins)
-    )
+    plots.footnote(figure, context, [dataset], _missing(models), plots.pooled("Histograms", margins))
     return figure
+
+
+def _missing(models):
+    """A sentence for the footnote on models that take no room; empty where all were run."""
+    missing = ", ".join(MODELS[model] for model in MODELS if model not in models)
+    return f"{missing}: not run." if missing else ""

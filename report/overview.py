@@ -59,7 +59,10 @@ def _looks(look):
 
 def _key(runs):
     """Colours of the methods that were run, dashes of the two margins, and what else is drawn."""
-    yield from plots.entries({method: METHODS[method] for method in METHODS_SHOWN}, plots.METHOD_LINES, runs["method"])
+    for name, look in plots.entries(
+        {method: METHODS[method] for method in METHODS_SHOWN}, plots.METHOD_LINES, runs["method"]
+    ):
+        yield name, _looks(look)["average"]
     for column, look in _looks({"color": plots.MEAN_COLOUR}).items():
         yield f"{column} margin", look
     yield "decision boundary", BOUNDARY

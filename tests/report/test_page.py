@@ -47,7 +47,7 @@ def small(tmp_path_factory):
     strong = tables["strong"]
     tables["strong"] = strong.assign(held=strong["held"].where(strong["eps"] < 2, 0))  # much stronger at eps 2
     claims = judge(tables, context)
-    figures = [{"name": "fig1", "title": "Figure 1", "caption": "A < B & C.", "svg": figure}]
+    figures = [{"name": "fig1", "title": "Figure 1", "caption": "A < B & C.", "picture": figure, "file": "fig1.png"}]
     seconds = {"training": 3600, "other jobs": 90}
     page = pages.content(tables, context, claims, runs=[RECORD], seconds=seconds, commit="abc1234", figures=figures)
     return page, pages.to_html(page), pages.to_markdown(page)

@@ -9,6 +9,7 @@ from tests.report.reproduced import reproduced
 from tests.report.test_plots import line, titles, words
 
 ARGUMENTS = {"S1": "convergence", "S2": "attacks", "S3": "masking", "S4": "brackets"}
+STEPS = {"mnist/mlp": 1000, "mnist/cnn": 50, "cifar10/mlp": 1000, "cifar10/cnn": 50}
 PANELS = {"S1": "abcd", "S2": "abcdefghijkl", "S3": "abcd", "S4": "abcdefgh"}
 
 
@@ -31,7 +32,8 @@ def tables():
 
 def draw(number, tables, **changed):
     tables = tables | changed
-    return getattr(supplement, f"figure{number}")(tables[ARGUMENTS[number]], tables["context"])
+    steps = {"steps": STEPS} if number == "S2" else {}
+    return getattr(supplement, f"figure{number}")(tables[ARGUMENTS[number]], tables["context"], **steps)
 
 
 @pytest.mark.parametrize("number", ARGUMENTS)
@@ -59,16 +61,23 @@ def test_a_network_that_was_not_run_has_no_panel(tables, number):
     assert words(empty).count("not run") == len(PANELS[number])
 
 
-def test_a_method_that_was_not_run_keeps_its_panel(tables):
+def test_a_method_that_one_network_lacks_is_a_panel_and_one_that_all_lack_takes_no_room(tables):
     without = draw("S2", tables, attacks=tables["attacks"].query("not (model == 'mlp' and method == 'lcr')"))
     assert words(without).count("not run") == 2 and len(without.axes) == 12
+    without = draw("S2", tables, attacks=tables["attacks"].query("method != 'lcr'"))
+    assert "not run" not in words(without) and len(without.axes) == 8
+
+
+def test_the_axis_goes_to_the_last_step_of_the_attack(tables):
+    limits = [ax.get_xlim() for ax in draw("S2", tables).axes]
+    assert limits == [(1, 1000)] * 3 + [(1, 50)] * 3 + [(1, 1000)] * 3 + [(1, 50)] * 3
 
 
 def test_without_the_first_method_the_next_one_has_the_numbers(tables):
     figure = draw("S2", tables, attacks=tables["attacks"].query("model == 'mlp' and method != 'std'"))
     figure.draw_without_rendering()
     numbered = [any(t.label1.get_visible() for t in ax.yaxis.get_major_ticks()) for ax in figure.axes]
-    assert numbered == [False, True, False] * 2
+    assert numbered == [True, False] * 2
 
 
 def test_a_single_checkpoint_has_a_whole_number_for_an_epoch(tables):
@@ -136,7 +145,8 @@ def test_brackets_show_the_last_checkpoint_and_the_failures_of_all(tables):
     last = runs[runs["epoch"] == runs["epoch"].max()]
     (dots,) = left.collections
     of_amr = [to_hex(colour) == plots.METHOD_LINES["amr"]["color"] for colour in dots.get_facecolors()]
-    np.testing.assert_allclose(dots.get_offsets()[of_amr], last[["distance", "margin"]])
+    by_point = last.sort_values("index", kind="stable")  # of all methods in turn, so that none lies on top
+    np.testing.assert_allclose(dots.get_offsets()[of_amr], by_point[["distance", "margin"]])
     share = 100 * (runs["margin"] > runs["distance"]).groupby(runs["epoch"]).mean()
     np.testing.assert_allclose(line(right, "amr").get_xydata(), list(share.items()))
     assert 0 < share.max() < 20
@@ -148,7 +158,7 @@ def test_several_seeds_give_bands(number, tables):
     both = pd.concat([tables[name], tables[name].assign(seed=1)])
     figure = draw(number, tables, **{name: both})
     assert any(ax.collections for ax in figure.axes[1::2])  # the left panels of S4 have dots
-    assert "means of 2 seeds" in figure.get_supxlabel()
+    assert "mean of 2 seeds ± standard deviation" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_floors_stand_at_their_decades_and_coinciding_lines_are_nested(tables):
