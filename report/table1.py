@@ -124,11 +124,14 @@ def heading(column):
 
 
 def to_latex(table, context, floor=None):
-    """Return Table 1 as a LaTeX float with one block per data set; it needs the package booktabs."""
+    """Return Table 1 as a LaTeX float with one block per data set, shrunk where it would be wider than the page.
+
+    It needs the packages booktabs and graphicx.
+    """
     blocks = _blocks(table, context)
     columns = max(len(block["header"]) for block in blocks)
     lines = [
-        "% \\usepackage{booktabs}",
+        "% \\usepackage{booktabs,graphicx}",
         "\\begin{table}",
         "\\centering",
         "\\setlength{\\belowcaptionskip}{6pt}",
@@ -136,6 +139,7 @@ def to_latex(table, context, floor=None):
         f"\\label{{tab:table1{'' if floor is None else '-strong'}}}",
         "\\footnotesize",
         f"\\setlength{{\\tabcolsep}}{{{2 if (table['seeds'] > 1).any() else 4}pt}}",
+        "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%",
         f"\\begin{{tabular}}{{ll{'r' * (columns - 2)}}}",
         "\\toprule",
     ]
@@ -146,7 +150,7 @@ def to_latex(table, context, floor=None):
         for j, row in enumerate(block["rows"]):
             lines += ["\\addlinespace"] if j and row["model"] else []
             lines.append(" & ".join([row["model"], row["method"], *map(_latex_cell, row["cells"])]) + " \\\\")
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}", ""])
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}%", "}", "\\end{table}", ""])
 
 
 def _latex_cell(cell):

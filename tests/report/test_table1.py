@@ -139,13 +139,18 @@ def test_html_escapes_and_needs_nothing_else(tidy):
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+@pytest.mark.parametrize("options", ["", "[twocolumn]"])
 @pytest.mark.parametrize("seeds", [(0,), (0, 1, 2)])
-def test_latex_compiles_within_a_plain_article(tmp_path, seeds):
+@pytest.mark.parametrize("floor", [None, 1e-7])
+def test_latex_compiles_within_a_plain_article(tmp_path, seeds, options, floor):
     tidy = tidy_tables(checkpoints=QUICK, points=20, images=40, seeds=seeds)
     keep = "method != 'amr' or dataset == 'mnist'"
-    table = make(tidy, attacks=tidy["attacks"].query(keep))
-    document = "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n%s\\end{document}\n"
-    (tmp_path / "table.tex").write_text(document % tables.to_latex(table, tidy["context"]))
+    small = dict.fromkeys([("mnist", "mlp"), ("cifar10", "cnn")], Network(16, 20, 20, 32, None, 40, 50, 60))
+    tidy["context"] = tidy["context"]._replace(networks=small)
+    attacks = tidy["attacks"].query(keep).assign(gradient=1e-9)
+    table = tables.table1(attacks, tidy["margin_summary"], tidy["context"], floor)
+    document = "\\documentclass%s{article}\n\\usepackage{booktabs,graphicx}\n\\begin{document}\n%s\\end{document}\n"
+    (tmp_path / "table.tex").write_text(document % (options, tables.to_latex(table, tidy["context"], floor)))
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout[-2000:]
@@ -230,3 +235,12 @@ def test_where_networks_have_other_numbers_of_points_the_caption_and_the_marks_s
     table = make(tidy, margin_summary=few, context=context)
     text = tables.caption(table, context)
     assert "on 4 to 20 test points" in text and "test points 4." in text and "on 40 test images of MNIST" in text
+
+
+def test_latex_has_real_minus_signs_and_is_no_wider_than_the_page(tidy):
+    negative = tidy["margin_summary"].assign(average=-tidy["margin_summary"]["average"])
+    latex = tables.to_latex(make(tidy, margin_summary=negative), tidy["context"])
+    cells = [cell for line in latex.splitlines() if line.endswith(" \\\\") for cell in line.split("&")]
+    assert any("$-$0." in cell for cell in cells) and not any(" -0." in cell or "{-0." in cell for cell in cells)
+    assert latex.index("\\resizebox{\\ifdim\\width>\\linewidth") < latex.index("\\begin{tabular}")
+    assert latex.index("\\end{tabular}%\n}\n") < latex.index("\\end{table}")
