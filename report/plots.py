@@ -229,7 +229,7 @@ def choose(epochs, count=5):
 def bin_edges(samples):
     """Return the edges of equal histogram bins over all `samples`: more of them, the more values a sample has."""
     samples = [np.asarray(sample, dtype=float) for sample in samples]
-    bins = int(np.clip(2.2 * np.sqrt(max(map(len, samples))), 12, 60))
+    bins = int(np.clip(1.6 * np.sqrt(max(map(len, samples))), 12, 60))
     return np.histogram_bin_edges(np.concatenate(samples), bins=bins)
 
 

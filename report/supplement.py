@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 
 from . import plots
-from .results import DATASETS, METHODS, MODELS, OFFICIAL, PANELS, select
+from .results import DATASETS, METHODS, MODELS, NETWORK, OFFICIAL, PANELS, select
 from .text import title
 
 LETTERS = "abcdefghijkl"
@@ -39,7 +39,7 @@ def figureS1(convergence, context):
     axes[1, 0].set_ylabel("decrease of the |margin|\nby doubling (%)")
     figure.align_ylabels(axes[:, 0])
     key = plots.entries(MODELS, plots.MODEL_LINES, convergence["model"])
-    if convergence["foretold"].notna().any():
+    if convergence.dropna(subset=["foretold"]).groupby(NETWORK)["samples"].nunique().max() > 1:
         key.append(("foretold for all samples", {"color": plots.NOTE_COLOUR, **FORETOLD}))
     plots.legend(figure, *key, *plots.band(convergence))
     plots.footnote(figure, context, shown)
@@ -176,7 +176,7 @@ def _averages(ax, runs, **look):
     by_seed = runs.groupby(["seed", "samples"], as_index=False)[["margin", "foretold"]].mean()
     plots.line(ax, by_seed, "margin", over="samples", **look)
     told = by_seed.dropna(subset=["foretold"])
-    if len(told) > 1:
+    if told["samples"].nunique() > 1:
         plots.line(ax, told, "foretold", over="samples", **look | FORETOLD | {"label": f"{look['label']} foretold"})
 
 

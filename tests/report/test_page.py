@@ -162,3 +162,20 @@ def test_a_page_without_networks(tmp_path):
     page = pages.content(only, context, judge(only, context), runs=[], seconds={}, commit="unknown", figures=[])
     text = words(pages.to_html(page))
     assert text.count("Not run.") == 3 and "MNIST, LR, training points: not run" in text
+
+
+def test_what_is_wider_than_a_phone_scrolls_in_its_frame_and_shows_it(small):
+    html = small[1]
+    inside = re.sub(r'<table class="claims">.*?</table>', "", html, flags=re.DOTALL)  # stacked where it is narrow
+    framed = re.findall(r'<div class="scroll"[^>]*>\s*<(table|img)', inside)
+    assert len(framed) == inside.count("<table") + inside.count("<img") and {"table", "img"} == set(framed)
+    assert "background-attachment: local, local, scroll, scroll" in html  # the shadow at an edge beyond which there is more
+    assert 'class="narrow note"' in html and ".narrow { display: none; }" in html
+
+
+def test_a_moving_picture_is_shown_as_one(small, tmp_path):
+    film = tmp_path / "training.gif"
+    film.write_bytes(b"GIF89a")
+    figures = [{"name": "training", "title": "Training", "caption": "", "picture": film, "file": "training.gif"}]
+    page = small[0] | {"figures": figures}
+    assert "data:image/gif;base64,R0lGODlh" in pages.to_html(page) and "(training.gif)" in pages.to_markdown(page)

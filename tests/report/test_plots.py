@@ -187,7 +187,7 @@ def test_unequal_numbers_of_seeds_and_pooled_points_are_said():
     some = several["margins"].query("seed == 0 or model == 'lr'")
     figure = draw(7, several, margins=some)
     assert "Histograms: the points of up to 2 seeds together" in figure.get_supxlabel()
-    assert len(plots.bin_edges([np.arange(100)] * 10)) == 23  # as many bins as one of the histograms can carry
+    assert len(plots.bin_edges([np.arange(100)] * 10)) == 17  # as many bins as one of the histograms can carry
 
 
 def test_lines_differ_within_a_role_by_colour_and_in_grey():
