@@ -9,7 +9,7 @@ from matplotlib.animation import PillowWriter
 from . import plots
 from .text import number, title
 
-FRAMES, RATE, HOLD = 30, 6, 12  # at most so many epochs; so many a second; the last one stays so many times as long
+FRAMES, RATE, HOLD = 30, 6, 12  # about so many epochs; so many a second; the last one stays so many times as long
 DPI = 130
 MINIMUM = {"color": plots.CLEAR[3], "marker": "^", "markersize": 7}
 AVERAGE = {"color": plots.CLEAR[0], "marker": "v", "markersize": 7}
@@ -20,7 +20,10 @@ SVM_LINE = {"color": plots.SVM_COLOUR, "linewidth": 0.8, "linestyle": plots.DASH
 
 def epochs_shown(last):
     """Return the epochs from the first to the `last` that are shown: evenly spread on a log scale."""
-    return sorted({round(epoch) for epoch in np.geomspace(1, last, min(FRAMES, last))})
+    epochs, count = set(), FRAMES
+    while len(epochs) < min(FRAMES, last):  # the first ones fall on the same whole numbers
+        epochs, count = {round(epoch) for epoch in np.geomspace(1, last, count)}, count + 1
+    return sorted(epochs)
 
 
 @plots.style()

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from report.results import MAY_BE_EMPTY
-from tests.test_sources import EDITS, FIGURES, OVERVIEW, SUPPLEMENT, TABLES
+from tests.test_sources import DRAWN, EDITS, FIGURES, TABLES
 from tests.workflow import ROOT, copy_project, planned, snakemake
 
 TINY = ("--configfile", "tiny.yaml", "--cores", "2")
@@ -38,7 +38,7 @@ def edited(project, path):
 
 def test_every_figure_and_table_is_there(project):
     names = {path.name for path in (project / "paper_figures").iterdir()}
-    assert {f"{figure}.{kind}" for figure in FIGURES | SUPPLEMENT | OVERVIEW for kind in ("pdf", "png", "svg")} <= names
+    assert {f"{figure}.{kind}" for figure in DRAWN for kind in ("pdf", "png", "svg")} | {"training.gif"} <= names
     assert {f"{table}.{kind}" for table in TABLES for kind in ("tex", "csv", "md", "html")} <= names
     assert not [name for name in names if "partial" in name]
 
@@ -49,6 +49,7 @@ def test_the_reproduction_page_holds_every_claim_and_figure(project):
         assert f"<h3>Claim {claim}:" in html and f"### Claim {claim}:" in markdown
     for figure in FIGURES:
         assert f'id="{figure}"' in html and f"({figure}.png)" in markdown
+    assert "data:image/gif;base64," in html and "(training.gif)" in markdown
     assert "CIFAR-10 stand-in: a stand-in" in html
 
 
@@ -133,9 +134,15 @@ def test_the_reference_folder_says_at_which_settings_each_line_was_run(project):
     about = json.loads((folder / "run.json").read_text())
     assert about["data"][2]["stand_in"] is True and len(about["runs"]) == 8 and about["settings"]["seeds"] == [0]
     assert {"train", "margins", "attack"} <= set(about["seconds"])
-    assert {"overview.png", "fig1.png", "figS4.png", "reproduction.html", "table1.tex", "table1_strong.md"} <= {
-        path.name for path in folder.iterdir()
-    }
+    assert {
+        "overview.png",
+        "training.gif",
+        "fig1.png",
+        "figS4.png",
+        "reproduction.html",
+        "table1.tex",
+        "table1_strong.md",
+    } <= {path.name for path in folder.iterdir()}
 
 
 def test_a_second_call_has_nothing_to_do(project):

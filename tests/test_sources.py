@@ -11,9 +11,9 @@ from tests.workflow import ROOT
 FIGURES = {f"fig{number}" for number in range(1, 8)}
 SUPPLEMENT = {f"figS{number}" for number in range(1, 5)}
 TABLES = {"table1", "table1_strong"}
-OVERVIEW = {"overview"}
+OVERVIEW, TRAINING = {"overview"}, {"training"}
 MEASURED = {"margins", "margins_linear", "svm", "convergence", "bracket", "attack", "attack_strong", "masking"}
-DRAWN = FIGURES | SUPPLEMENT | OVERVIEW
+DRAWN = FIGURES | SUPPLEMENT | OVERVIEW | TRAINING
 EDITS = {  # a file, and the rules whose scripts reach it
     "lib/__init__.py": set(),
     "lib/data/__init__.py": set(),
@@ -22,13 +22,13 @@ EDITS = {  # a file, and the rules whose scripts reach it
     "workflow_scripts/common/job.py": set(),
     "workflow_scripts/common/runner.py": set(),
     "lib/data/torchvision_files.py": {"data"},
-    "lib/data/arrays.py": {"data", "points", "train"} | MEASURED,
+    "lib/data/arrays.py": {"data", "points", "train"} | MEASURED | TRAINING,
     "workflow_scripts/common/evaluated.py": {"points", "convergence", "margins"},
-    "lib/models.py": {"train"} | MEASURED,
+    "lib/models.py": {"train"} | MEASURED | TRAINING,
     "lib/training.py": {"train"},
     "workflow_scripts/common/resume.py": {"train"},
-    "lib/gradients.py": MEASURED,
-    "lib/margins.py": {"margins", "margins_linear", "svm", "convergence"},
+    "lib/gradients.py": MEASURED | TRAINING,
+    "lib/margins.py": {"margins", "margins_linear", "svm", "convergence"} | TRAINING,
     "lib/svm.py": {"svm"},
     "lib/attacks.py": {"attack", "attack_strong", "masking", "bracket"},
     "lib/minimum_norm.py": {"attack_strong", "bracket"},
@@ -42,6 +42,8 @@ EDITS = {  # a file, and the rules whose scripts reach it
     "report/figures.py": FIGURES,
     "report/supplement.py": SUPPLEMENT,
     "report/overview.py": OVERVIEW,
+    "report/film.py": TRAINING,
+    "workflow_scripts/training.py": TRAINING,
     "report/table1.py": TABLES | {"reproduction"},
     "report/published.csv": TABLES | {"reproduction"},
     "report/verdicts.py": {"reproduction"},

@@ -169,7 +169,9 @@ def test_what_is_wider_than_a_phone_scrolls_in_its_frame_and_shows_it(small):
     inside = re.sub(r'<table class="claims">.*?</table>', "", html, flags=re.DOTALL)  # stacked where it is narrow
     framed = re.findall(r'<div class="scroll"[^>]*>\s*<(table|img)', inside)
     assert len(framed) == inside.count("<table") + inside.count("<img") and {"table", "img"} == set(framed)
-    assert "background-attachment: local, local, scroll, scroll" in html  # the shadow at an edge beyond which there is more
+    assert (
+        "background-attachment: local, local, scroll, scroll" in html
+    )  # the shadow at an edge beyond which there is more
     assert 'class="narrow note"' in html and ".narrow { display: none; }" in html
 
 

@@ -1,0 +1,68 @@
+"""The moving picture: which epochs it shows, that its marks move as the margins do, that it is small and repeatable."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from report import film, plots
+from tests.report.test_plots import words
+from tests.report.tidy import made_up_context
+
+RNG = np.random.default_rng(0)
+POINTS = RNG.gamma(9, 0.3, 2000)
+MARGINS = {
+    epoch: POINTS * (1 - 0.15 * np.log10(epoch)) - 1.5 + 0.6 * np.log10(epoch) for epoch in film.epochs_shown(60)
+}
+SVM = 0.5 * POINTS + 0.3
+
+
+@pytest.fixture(scope="module")
+def moving():
+    return film.moving(MARGINS, SVM, made_up_context())
+
+
+def frames(content):
+    image = Image.open(BytesIO(content))
+    for i in range(image.n_frames):
+        image.seek(i)
+        yield image.info["duration"], np.asarray(image.convert("RGB"))
+
+
+@pytest.mark.parametrize(("last", "count"), [(1, 1), (2, 2), (24, 24), (400, 30), (1000, 30)])
+def test_epochs_are_spread_evenly_on_a_log_scale_from_first_to_last(last, count):
+    epochs = film.epochs_shown(last)
+    assert epochs[0] == 1 and epochs[-1] == last and epochs == sorted(set(epochs)) and len(epochs) == count
+
+
+def test_each_epoch_is_a_frame_and_the_last_one_stays(moving):
+    times, pictures = zip(*frames(moving), strict=True)
+    assert len(pictures) == len(MARGINS) == len({picture.tobytes() for picture in pictures})
+    assert times[-1] > 10 * times[0] and sum(times) < 10_000  # milliseconds
+
+
+def test_it_is_small_and_the_same_each_time(moving):
+    assert len(moving) <= 1_000_000
+    assert film.moving(MARGINS, SVM, made_up_context()) == moving
+
+
+def test_the_still_shows_the_end_and_the_way_there():
+    figure = film.still(MARGINS, SVM, made_up_context())
+    told = words(figure)
+    assert "epoch 60" in told and "SVM's minimum" in told and "MNIST 0/1 (subset), LR" in told
+    assert f"minimum {MARGINS[60].min():.2f}" in told and f"average {MARGINS[60].mean():.2f}" in told
+    ways = [line.get_xydata() for line in figure.axes[1].get_lines() if len(line.get_xdata()) == len(MARGINS)]
+    for way, of in zip(ways, (np.min, np.mean), strict=True):
+        np.testing.assert_allclose(way, [(of(values), epoch) for epoch, values in MARGINS.items()])
+    assert "Small scale" in figure.get_supxlabel()
+
+
+def test_nothing_is_cut_at_either_end():
+    for only in (MARGINS, {1: MARGINS[1]}):
+        figure = film.still(only, SVM, made_up_context())
+        with plots.style():
+            figure.draw_without_rendering()
+        texts = [text for text in [*figure.axes[0].texts, *figure.legends[0].get_texts()] if text.get_text()]
+        boxes = [text.get_window_extent() for text in texts]
+        assert all(figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 for box in boxes)
