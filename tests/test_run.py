@@ -166,3 +166,7 @@ def test_the_report_is_one_file(project):
     snakemake(project, *TINY, "--report", "report.html")
     page = (project / "report.html").read_text()
     assert "Figure 7" in page and "Table 1" in page
+    first = page[page.index('id="workflow-desc"') : page.index('id="results"')]
+    answer = (project / "paper_figures/reproduction.md").read_text().split("## Summary")[1].split("##")[0].strip()
+    assert answer in first and answer.startswith("The paper's nine claims get") and "not been made" not in first
+    assert first.index(answer) < first.index("Below the paper's scale: epochs")
