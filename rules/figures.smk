@@ -71,7 +71,10 @@ rule training:
     resources:
         mem_mb=2000,
     params:
-        scale=scale_of(FIGURES["training"].tables, ["mnist01"], STD, FIGURES["training"].without),
+        **by_name(
+            code=content("training"),
+            scale=scale_of(FIGURES["training"].tables, ["mnist01"], STD, FIGURES["training"].without),
+        ),
     message:
         "Draw the moving picture of training."
     script:
