@@ -3,12 +3,20 @@
 from io import BytesIO
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
+from lib.margins import linear_margins
+from lib.models import build
 from report import film, plots
+from tests.jobs import POINTS01, write_inputs, write_table
 from tests.report.test_plots import words
 from tests.report.tidy import made_up_context
+from workflow_scripts import training
+from workflow_scripts.common.checkpoints import load_model, load_points, save
+from workflow_scripts.common.files import write_json
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.gamma(9, 0.3, 2000)
@@ -66,3 +74,20 @@ def test_nothing_is_cut_at_either_end():
         texts = [text for text in [*figure.axes[0].texts, *figure.legends[0].get_texts()] if text.get_text()]
         boxes = [text.get_window_extent() for text in texts]
         assert all(figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 for box in boxes)
+
+
+def test_the_script_computes_the_margins_of_each_epoch_and_writes_whole_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_inputs(tmp_path)
+    save("lr.safetensors", {epoch: build("mnist01", "lr").state_dict() for epoch in (1, 2, 3)}, {})
+    write_table(tmp_path / "svm.csv", pd.DataFrame({"split": ["train", "train", "test"], "margin": [0.5, 1.0, -9.0]}))
+    write_json(made_up_context().datasets["mnist01"], "mnist01.json")
+    shown = {}
+    monkeypatch.setattr(film, "still", lambda margins, svm, context: shown.update(margins) or Figure())
+    outputs = [f"training.{kind}" for kind in ("gif", "pdf", "png", "svg")]
+    training.main("lr.safetensors", POINTS01, "svm.csv", ["mnist01.json"], *outputs, scale="")
+    assert {path.name for path in tmp_path.glob("*training*")} == set(outputs)  # and nothing partial
+    x, y, _ = load_points(POINTS01, "mnist01", "train")
+    head = load_model("lr.safetensors", "mnist01", "lr", 2).head
+    np.testing.assert_allclose(shown[2], linear_margins(head.weight, head.bias, x.flatten(1).double(), y))
+    assert list(shown) == [1, 2, 3] and len(list(frames((tmp_path / "training.gif").read_bytes()))) == 3
