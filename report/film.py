@@ -9,7 +9,7 @@ from matplotlib.animation import PillowWriter
 from . import plots
 from .text import number, title
 
-FRAMES, RATE, HOLD = 30, 6, 12  # about so many epochs; so many a second; the last one stays so many times as long
+FRAMES, RATE, HOLD = 30, 6, 9  # about so many epochs; so many a second; the last one stays so many times as long
 DPI = 130
 MINIMUM = {"color": plots.CLEAR[3], "marker": "^", "markersize": 7}
 AVERAGE = {"color": plots.CLEAR[0], "marker": "v", "markersize": 7}

@@ -47,7 +47,7 @@ def test_epochs_are_spread_evenly_on_a_log_scale_from_first_to_last(last, count)
 def test_each_epoch_is_a_frame_and_the_last_one_stays(moving):
     times, pictures = zip(*frames(moving), strict=True)
     assert len(pictures) == len(MARGINS) == len({picture.tobytes() for picture in pictures})
-    assert times[-1] > 10 * times[0] and sum(times) < 10_000  # milliseconds
+    assert times[-1] > 8 * times[0] and sum(times) < 10_000  # milliseconds
 
 
 def test_it_is_small_and_the_same_each_time(moving):
