@@ -58,14 +58,16 @@ def _looks(look):
 
 
 def _key(runs):
-    """Colours of the methods that were run, dashes of the two margins, and what else is drawn."""
-    for name, look in plots.entries(
-        {method: METHODS[method] for method in METHODS_SHOWN}, plots.METHOD_LINES, runs["method"]
-    ):
+    """Colours of the methods that were run, dashes of the two margins, and what else is drawn: a column each."""
+    band, names = plots.band(runs), {method: METHODS[method] for method in METHODS_SHOWN}
+    below = [("", {"linestyle": "none"})] * len(band)  # the last column is longer by one
+    for name, look in plots.entries(names, plots.METHOD_LINES, runs["method"]):
         yield name, _looks(look)["average"]
+    yield from below
     for column, look in _looks({"color": plots.MEAN_COLOUR}).items():
         yield f"{column} margin", look
+    yield from below
     yield "decision boundary", BOUNDARY
     if set(runs["model"]) & set(LINEAR):
         yield "LR: smoothed over epochs", {"linestyle": "none"}
-    yield from plots.band(runs)
+    yield from band
