@@ -13,7 +13,7 @@ quick: environment
 	$(BIN)/snakemake --workflow-profile profiles/quick
 
 test: environment
-	$(BIN)/python -m pytest lib tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile lib tests
 
 test-slurm: environment
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/requirements.txt '.[slurm]'

@@ -11,7 +11,7 @@ from tests.workflow import ROOT, copy_project, snakemake
 
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
 EPOCHS = "list the epochs in ascending order, ending with training.epochs.mlp = 200"
-ABSENT = object()
+ABSENT = "(absent)"  # a name of its own in the list of tests
 CASES = [  # key, value, what the line says behind the key
     ("trainnig", {}, "is not a known key; did you mean training?"),
     ("training.epohcs", {}, "is not a known key; did you mean epochs?"),
