@@ -123,10 +123,9 @@ def _several(runs):
 
 
 def not_run(ax):
-    """Say on an empty panel that its run is not among the results."""
+    """Say where a panel would be, between others, that its run is not among the results."""
     ax.text(0.5, 0.5, "not run", transform=ax.transAxes, ha="center", va="center", color=NOTE_COLOUR)
-    ax.set(xticks=[], yticks=[])
-    ax.grid(False)
+    ax.set_axis_off()
 
 
 def line(ax, runs, column, over="epoch", shift=0, **look):
@@ -191,7 +190,7 @@ def log_values(ax):
 
 def _plain_ticks(axis, ratio, many, few):
     """Label a log axis at powers of ten if its ends differ by `many` times, else at 1, 2, 5, ..., or by `few`."""
-    axis.set_major_locator(LogLocator(subs=[1] if ratio > many else [1, 2, 5]) if ratio > 5 else few)
+    axis.set_major_locator(LogLocator(subs=[1] if ratio > many else [1, 2, 5]) if ratio >= 5 else few)
     axis.set_major_formatter(PLAIN)
     axis.set_minor_formatter("")
 
@@ -199,8 +198,8 @@ def _plain_ticks(axis, ratio, many, few):
 def from_zero(ax):
     """Let the y axis begin at 0, or below the lowest values if they are near or under it, and end above the highest."""
     low, high = ax.dataLim.intervaly
-    room = 0.06 * (max(high, 0) - min(low, 0)) or 1
-    ax.set_ylim(low - room if low < room else 0, max(high, 0) + room)
+    room = 0.06 * (max(high, 0) - min(low, 0) or 1)
+    ax.set_ylim(low - room if low < room else 0, max(high, 0) + room if low or high else 1)
 
 
 def smoothed(runs, column, ratio=1.3):

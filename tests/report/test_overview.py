@@ -116,7 +116,13 @@ def test_smoothing_averages_epochs_within_a_factor_of_each_seed():
 
 @pytest.mark.parametrize(
     ("epochs", "labels"),
-    [([7], ["7"]), ([1, 2, 3, 4], list("1234")), ([1, 16], ["1", "2", "5", "10"]), ([1, 200], ["1", "10", "100"])],
+    [
+        ([7], ["7"]),
+        ([1, 2, 3, 4], list("1234")),
+        ([1, 5], ["1", "2", "5"]),
+        ([1, 16], ["1", "2", "5", "10"]),
+        ([1, 200], ["1", "10", "100"]),
+    ],
 )
 def test_a_log_axis_has_labels_at_every_scale(epochs, labels):
     ax = plots.new_figure(2).subplots()

@@ -176,3 +176,9 @@ def test_no_marker_is_cut(tables):
     high = tables["convergence"].assign(margin=0.1 + 1e-6 * tables["convergence"]["samples"])
     ax = draw("S1", tables, convergence=high).axes[0]
     assert ax.get_ylim()[0] == 0 and ax.get_ylim()[1] > 1.05 * line(ax, "MLP").get_ydata().max()
+
+
+def test_where_nothing_fails_the_axis_begins_at_zero(tables):
+    ax = draw("S4", tables, brackets=tables["brackets"].assign(distance=99.0)).axes[1]
+    low, high = ax.get_ylim()
+    assert -0.1 < low < 0 < high  # room for the marker, and no negative shares
