@@ -20,9 +20,11 @@ import yaml
 
 from lib.data.arrays import to_float
 from lib.data.sources import load
-from lib.gradients import cross_lipschitz, pullback, samples_at_once
+from lib.gradients import cross_lipschitz
 from lib.margins import BLOCK, uniform_ball
 from lib.models import build
+from lib.parts import samples_at_once
+from lib.pullback import pullback
 from lib.training import train
 from report.settings import setting
 from workflow_scripts.common import checkpoints

@@ -13,13 +13,15 @@ from typing import NamedTuple
 import torch
 
 from .bounds import Bounds, limits_of
-from .checks import warn_of_slips
-from .gradients import Model, Progress, is_fast, pullback, samples_at_once, shrinking, side_by_side
+from .checks import are_sound, check_logits, door
+from .parts import samples_at_once, shrinking
+from .pullback import Model, Progress, is_fast, pulling
+from .threads import side_by_side
 
-LOSSES = ("cross_entropy", "margin")
 HELD = -1  # in place of a step number: no iterate broke the point
 
 
+@door
 def pgd_l2(
     model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: float, step: float = 0.01, iterations: int = 1000,
     loss: str = "cross_entropy", gradient_floor: float = 0.0, averaged_over: int = 1, bounds: Bounds = (0, 1),
@@ -41,34 +43,36 @@ def pgd_l2(
     >>> found.argmax(1).tolist(), f"{(found - x).norm():.2f}"  # the first step beyond the boundary, 0.354 away
     ([1], '0.36')
     """
-    _check(x, y, eps, step, iterations, loss, gradient_floor, averaged_over)
+    if len(eps) != 1 or not eps[0]:
+        raise ValueError(f"eps is {eps}: give one positive radius")
     pgd = _Pgd(step, iterations, loss, gradient_floor * averaged_over, limits_of(bounds, x))
-    warn_of_slips(model, x, pixels=False)
-    return _attack(model, x, y, [eps], pgd, batch=batch)[0]
+    return _attack(model, x, y, eps, pgd, batch=batch)[0]
 
 
+@door
 def breaking_steps(
-    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: Sequence[float], step: float = 0.01, iterations: int = 1000,
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: float | Sequence[float], step: float = 0.01, iterations: int = 1000,
     loss: str = "cross_entropy", gradient_floor: float = 0.0, averaged_over: int = 1, bounds: Bounds = (0, 1),
     batch: int | None = None, progress: Progress | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """Return for each point and eps the number of the first iterate that broke it, int64 (n, len(eps)) on the CPU.
 
-    0: misclassified without an attack; HELD (-1): no iterate broke it. eps: ascending radii, 0 asks for the clean
-    prediction alone. A point broken at a small eps is broken by the same step at every larger one and is not
+    0: misclassified without an attack; HELD (-1): no iterate broke it. eps: radii, 0 asks for the clean prediction
+    alone. A point broken at a small eps is broken by the same step at every larger one and is not
     attacked again. Other arguments as for pgd_l2; progress is called now and then with (decided, n * len(eps)).
     """
-    if not len(eps) or list(eps) != sorted(set(eps)):
-        raise ValueError(f"eps is {list(eps)}: give one or more radii in ascending order")
-    _check(x, y, max(eps[-1], 1e-9), step, iterations, loss, gradient_floor, averaged_over)
-    pgd = _Pgd(step, iterations, loss, gradient_floor * averaged_over, limits_of(bounds, x))
-    warn_of_slips(model, x, pixels=False)
-    tell = progress and (lambda decided: progress(decided, len(x) * len(eps)))
-    return _attack(model, x, y, eps, pgd, batch=batch, tell=tell)[1].cpu()
+    pgd, ascending = (
+        _Pgd(step, iterations, loss, gradient_floor * averaged_over, limits_of(bounds, x)),
+        sorted(set(eps)),
+    )
+    tell = progress and (lambda decided: progress(decided, len(x) * len(ascending)))
+    broken = _attack(model, x, y, ascending, pgd, batch=batch, tell=tell)[1].cpu()
+    return broken[:, [ascending.index(radius) for radius in eps]]
 
 
+@door
 def robust_accuracy(
-    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: Sequence[float] = (0.5, 1.0, 1.5, 2.0), step: float = 0.01,
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: float | Sequence[float] = (0.5, 1.0, 1.5, 2.0), step: float = 0.01,
     iterations: int = 1000, loss: str = "cross_entropy", gradient_floor: float = 0.0, averaged_over: int = 1,
     bounds: Bounds = (0, 1), batch: int | None = None, progress: Progress | None = None,
 ) -> list[float]:  # fmt: skip
@@ -105,6 +109,7 @@ def loss_direction(logits: torch.Tensor, y: torch.Tensor, loss: str) -> tuple[to
     return v / norm[:, None], log_scale.exp() * norm
 
 
+@door
 def gradient_lengths(
     model: Model, x: torch.Tensor, y: torch.Tensor, *, loss: str = "cross_entropy", batch: int = 256
 ) -> torch.Tensor:
@@ -112,12 +117,27 @@ def gradient_lengths(
 
     A PGD with a floor starts by dividing by the floor wherever this is smaller. Arguments as for pgd_l2.
     """
-    lengths = []
-    for a, b in zip(x.split(batch), y.split(batch), strict=True):
-        logits, vjp = pullback(model, a)
-        u, scale = loss_direction(logits, b, loss)
-        lengths.append(scale * vjp(u[:, None].to(a.dtype)).flatten(1).norm(dim=1).double())
-    return torch.cat(lengths)
+    pull = pulling(model)
+
+    def lengths(size):
+        return torch.cat([lengths_of(*part) for part in zip(x.split(size), y.split(size), strict=True)])
+
+    def lengths_of(x, y):
+        logits, vjp = pull(x)
+        check_logits(logits)
+        u, scale = loss_direction(logits, y, loss)
+        return scale * vjp(u[:, None].to(x.dtype)).flatten(1).norm(dim=1).double()
+
+    return shrinking(lengths)(batch)
+
+
+def slope(g: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return gradients g (m, ...) with 0 in place of what is not finite, where there is no way to go; their lengths."""
+    length = g.flatten(1).norm(dim=1)
+    if g.is_cuda or not length.sum() < torch.inf:  # asking costs a CPU nothing, and a GPU's host would wait
+        g = g.nan_to_num(0.0, 0.0, 0.0)
+        length = torch.where(length.isfinite(), length, g.flatten(1).norm(dim=1))
+    return g, length
 
 
 class _Pgd(NamedTuple):
@@ -174,19 +194,21 @@ def _rolling_attack(model, x, y, radii, pgd, tell, size):
     found, broken = x.clone(), torch.full((len(x), len(radii)), HELD, device=x.device)
     eps = torch.tensor(radii, dtype=x.dtype, device=x.device)
     allowed = torch.where(eps > 0, pgd.iterations, 0)  # radius 0 is the clean prediction
+    unsound = torch.zeros_like(eps[0], dtype=torch.int64)
     columns, waiting = torch.arange(len(radii), device=x.device), torch.arange(len(x), device=x.device)
-    batch = _entering(x, waiting[:0], radii)
+    batch, pull = _entering(x, waiting[:0], radii), pulling(model)
     while len(batch.index) or len(waiting):
         if len(waiting) and len(batch.index) <= size * 3 // 4:
             room = size - len(batch.index)
             batch = _Batch(*map(torch.cat, zip(batch, _entering(x, waiting[:room], radii), strict=True)))
             waiting = waiting[room:]
-        logits, vjp = pullback(model, batch.iterate)
+        logits, vjp = pull(batch.iterate)
         own, origin = y[batch.index], x[batch.index]
         correct = logits.argmax(1) == own
         going = correct & (batch.steps < allowed[batch.radius])
         left = int(going.sum())  # a GPU's host waits here, once a step, and below where points leave
         if left < len(going):
+            unsound += (~are_sound(logits) & ~going).sum()
             found[batch.index] = batch.iterate  # of those that go on, until they leave too
             lost = ~correct[:, None] & (columns >= batch.radius[:, None])
             broken[batch.index] = torch.where(lost, batch.steps[:, None], broken[batch.index])
@@ -199,6 +221,8 @@ def _rolling_attack(model, x, y, radii, pgd, tell, size):
             batch = _at_the_next_radius(batch, correct & ~going, going, len(radii))
             if tell is not None:
                 tell((len(x) - len(waiting) - len(batch.index)) * len(radii) + int(batch.radius.sum()))
+    if unsound:
+        raise ValueError(f"the logits at an iterate of {unsound} points are not finite: nothing is known of them")
     return found, broken
 
 
@@ -229,7 +253,7 @@ def _at_the_next_radius(batch, held, going, radii):
 
 def _step(current, origin, g, scale, eps, pgd):
     """The next iterates, and which of them the radius eps (m,) has shortened."""
-    norm = g.norm(dim=1)
+    g, norm = slope(g)
     length = scale * norm.double()  # of the loss's gradient
     share = torch.where(length >= pgd.floor, 1.0, length / pgd.floor) if pgd.floor else torch.ones_like(length)
     factor = torch.where(norm > 0, pgd.step * share.to(g.dtype) / norm, 0.0)
@@ -241,15 +265,3 @@ def _step(current, origin, g, scale, eps, pgd):
 
 def _column(values, x):
     return values.view(-1, *[1] * (x.ndim - 1))
-
-
-def _check(x, y, eps, step, iterations, loss, gradient_floor, averaged_over):
-    if not (eps > 0 and step > 0 and iterations >= 1 and gradient_floor >= 0 and averaged_over >= 1):
-        raise ValueError(
-            f"eps {eps}, step {step}, iterations {iterations}, gradient_floor {gradient_floor}, averaged_over "
-            f"{averaged_over}: eps and step must be positive, gradient_floor at least 0, the others at least 1"
-        )
-    if loss not in LOSSES:
-        raise ValueError(f"loss is {loss!r}: choose {' or '.join(LOSSES)}")
-    if len(x) != len(y):
-        raise ValueError(f"x has {len(x)} points and y {len(y)} labels: give one label a point")

@@ -7,14 +7,18 @@ Outputs and masks have the precision of x. Gradients may have another one, say b
 """
 
 from collections.abc import Callable
+from inspect import getmembers, isfunction
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 
+Step = Callable[[torch.Tensor], tuple[torch.Tensor, Callable]]
+
+
 def layers_of(model: Callable) -> list[Callable]:
-    """The layers of `model` in order, nested Sequentials unpacked, each pooling before its ReLU."""
+    """The layers of `model` in order, plain nested Sequentials unpacked, each pooling before its ReLU."""
     layers = _unpacked(model)
     for i in range(len(layers) - 1):  # the two commute, and a pooled image is cheaper to rectify and to mask
         if type(layers[i]) is nn.ReLU and type(layers[i + 1]) is nn.MaxPool2d:
@@ -23,7 +27,9 @@ def layers_of(model: Callable) -> list[Callable]:
 
 
 def has_step(layer: Callable) -> bool:
-    """Whether `step_of` serves the layer, with the options that it has."""
+    """Whether `step_of` serves the layer, with the options that it has, and nothing else changes what it does."""
+    if not _is_plain(layer):
+        return False
     if type(layer) is nn.Conv2d:
         return layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
     if type(layer) is nn.MaxPool2d:
@@ -35,17 +41,22 @@ def has_step(layer: Callable) -> bool:
     return type(layer) in _STEPS
 
 
-def step_of(
-    layer: nn.Module, precision: torch.dtype | None = None
-) -> Callable[[torch.Tensor], tuple[torch.Tensor, Callable]]:
+def step_of(layer: nn.Module, precision: torch.dtype | None = None) -> Step:
     """The step of a layer; it reads the layer's weights once, now. precision: of the gradients, default that of x."""
     return _STEPS[type(layer)](layer, precision)
 
 
 def _unpacked(model):
-    if type(model) is not nn.Sequential:
+    if type(model) is not nn.Sequential or not _is_plain(model):
         return [model]
     return [layer for part in model for layer in _unpacked(part)]
+
+
+def _is_plain(module):
+    """Whether a call of the module is its class's forward, as torch wrote it: no hooks, no method replaced."""
+    own = _METHODS.get(type(module), {})
+    kept = all(getattr(type(module), name) is own[name] for name in own) and not vars(module).keys() & own.keys()
+    return bool(own) and kept and not any(getattr(module, hooks, ()) for hooks in _HOOKS)
 
 
 def _linear(layer, precision):
@@ -147,3 +158,7 @@ def _pair(value):
 
 
 _STEPS = {nn.Linear: _linear, nn.ReLU: _relu, nn.Flatten: _flatten, nn.MaxPool2d: _max_pool, nn.Conv2d: _conv}
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_METHODS = {  # as torch has them
+    kind: dict(getmembers(kind, isfunction)) for kind in (nn.Sequential, *_STEPS)
+}

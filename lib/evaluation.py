@@ -1,7 +1,6 @@
 """The whole answer about a classifier in one call: accuracy under the strongest attack, margins, and what to doubt."""
 
 import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from .attacks import LOSSES, gradient_lengths
-from .bounds import Bounds, limits_of
-from .checks import warn_of_slips
-from .gradients import Model
+from .attacks import gradient_lengths
+from .bounds import Bounds
+from .checks import LOSSES, door
 from .margins import margins_with_errors
 from .minimum_norm import attack_distances
+from .pullback import Model, logits_of
 from .strong_attack import withstands
 
 
@@ -81,8 +80,9 @@ class Evaluation:
         return figure
 
 
+@door
 def evaluate(
-    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: Sequence[float] = (0.5, 1.0, 1.5, 2.0), radius: float = 5.0,
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: float | Sequence[float] = (0.5, 1.0, 1.5, 2.0), radius: float = 5.0,
     samples: int = 51200, drawn: int | None = 1024, bounds: Bounds = (0, 1), step: float = 0.01, iterations: int = 1000,
     steps: int = 200, generator: torch.Generator | None = None, progress: bool = True,
 ) -> Evaluation:  # fmt: skip
@@ -99,33 +99,24 @@ def evaluate(
     >>> it.robust_accuracy[0].value, f"{it.minimum_margin.value:.3f}"
     (50.0, '0.212')
     """
-    eps = tuple(np.atleast_1d(eps).tolist())
-    if not (len(x) == len(y) > 0 and step > 0 and iterations >= 1 and min(eps, default=-1) >= 0):
-        raise ValueError(
-            f"{len(x)} points, {len(y)} labels, {eps=}, {step=}, {iterations=}: one label each, rest positive"
-        )
-    limits_of(bounds, x)
-    warn_of_slips(model, x, pixels=False)
     tell = partial(_tell, perf_counter()) if progress else None
     with torch.no_grad():
-        top = torch.cat([model(part).argmax(1) for part in x.split(256)])
+        top = torch.cat([logits_of(model, part).argmax(1) for part in x.split(256)])
     gradient, start = gradient_lengths(model, x, y), perf_counter()
     distance = attack_distances(model, x, steps=steps)
     pace = (perf_counter() - start) / (steps * len(x))  # seconds for a gradient of a point
     tries = sum((distance[top == y] > eps_i).sum().item() for eps_i in eps) * len(LOSSES) * iterations
     ball = {"radius": radius, "samples": samples, "drawn": drawn, "generator": generator}
     pgd = {"eps": eps, "step": step, "iterations": iterations, "steps": steps, "bounds": bounds}
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "inputs range from")  # bounds say what they are
-        told = tell and partial(tell, perf_counter(), pace * max(tries, 1))
-        margin, error = margins_with_errors(model, x, y, **ball, progress=told)
+    told = tell and partial(tell, perf_counter(), pace * max(tries, 1))
+    margin, error = margins_with_errors(model, x, y, **ball, progress=told)
     held = withstands(model, x, y, **pgd, progress=tell and partial(tell, perf_counter(), 0))
     columns = {"label": y, "prediction": top, "margin": margin, "margin_error": error, "distance": distance}
     columns |= {"gradient": gradient} | {f"eps{at:.12g}": holds for at, holds in zip(eps, held.T, strict=True)}
     points = np.rec.fromarrays([values.cpu().numpy() for values in columns.values()], names=list(columns))
     margin, size = points.margin.astype(float), np.abs(points.margin)
     return Evaluation(
-        eps=eps,
+        eps=tuple(eps),
         clean_accuracy=_accuracy(points.label == points.prediction),
         robust_accuracy=tuple(_accuracy(points[name]) for name in points.dtype.names[6:]),
         average_margin=_average(margin),

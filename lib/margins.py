@@ -11,9 +11,11 @@ from itertools import islice, starmap
 
 import torch
 
-from .checks import warn_of_slips
+from .caller import warn
+from .checks import check_logits, door
 from .extremes import LEAST, expected_maximum
-from .gradients import Model, Progress
+from .inputs import labels, points, tensor
+from .pullback import Model, Progress, logits_of
 from .screen import largest_first
 
 BLOCK = 1024  # perturbations are drawn in blocks of this many, whatever the batch size
@@ -26,13 +28,19 @@ def linear_margins(weight: torch.Tensor, bias: torch.Tensor, x: torch.Tensor, y:
     two rows loses digits. The distance to the boundary is min_{k != yhat} (f_yhat - f_k) / ||w_yhat - w_k||;
     a class with the same weights as the predicted one is never reached.
     """
-    weight, bias = weight.double(), bias.double()
-    logits = x.flatten(1).double() @ weight.T + bias  # (n, c)
-    top = logits.argmax(1)
+    weight, bias = tensor(weight, "weight").double(), tensor(bias, "bias").double()
+    x = points(x, torch.float64, weight.device).flatten(1).double()
+    if weight.ndim != 2 or len(weight) < 2 or bias.shape != weight.shape[:1] or x.shape[1] != weight.shape[1]:
+        came = f"weight {tuple(weight.shape)}, bias {tuple(bias.shape)} and x {tuple(x.shape)}"
+        raise ValueError(f"{came} do not fit: give (c, d), (c,) and (n, d), c at least 2")
+    logits = x @ weight.T + bias  # (n, c)
+    check_logits(logits)
+    top, y = logits.argmax(1), labels(y, len(x), len(weight), x.device)
     norms = torch.cdist(weight, weight, compute_mode="donot_use_mm_for_euclid_dist")[top]  # (n, c)
     return _sign(top, y) * _distance(logits, top, norms).values
 
 
+@door
 def sampled_margins(
     model: Model, x: torch.Tensor, y: torch.Tensor, *, radius: float = 5.0, samples: int = 51200,
     drawn: int | None = None, generator: torch.Generator | None = None, seeds: Sequence[int] | None = None,
@@ -62,6 +70,7 @@ def sampled_margins(
     return margins_with_errors(model, x, y, samples=samples, drawn=drawn, **options)[0]
 
 
+@door
 def margins_with_errors(
     model: Model, x: torch.Tensor, y: torch.Tensor, *, radius: float = 5.0, samples: int = 51200,
     drawn: int | None = None, generator: torch.Generator | None = None, seeds: Sequence[int] | None = None,
@@ -78,6 +87,7 @@ def margins_with_errors(
     return foretold[0], errors[0]
 
 
+@door
 def margins_by_samples(
     model: Model, x: torch.Tensor, y: torch.Tensor, *, counts: Sequence[int], samples: int, radius: float = 5.0,
     generator: torch.Generator | None = None, seeds: Sequence[int] | None = None, batch: int | None = None,
@@ -88,15 +98,17 @@ def margins_by_samples(
 
     Foretold is NaN from fewer than extremes.LEAST draws, unless they are all. Other arguments as for sampled_margins.
     """
-    _check(x, y, radius, counts, samples)
-    warn_of_slips(model, x)
+    _check(counts, samples)
     if seeds is None:
         seeds = torch.randint(2**62, (len(x),), generator=generator).tolist()
     seeds = [int(seed) for seed in seeds]
     if len(seeds) != len(x) or any(not 0 <= seed < 2**62 for seed in seeds):
         raise ValueError(f"{len(seeds)} seeds for {len(x)} points: give each one of its own, from 0 to 2^62 - 1")
     with torch.no_grad():
-        logits = torch.cat([model(point) for point in x.split(1)])  # (n, c); one by one, no bit depends on other points
+        logits = torch.cat(
+            [logits_of(model, point) for point in x.split(1)]
+        )  # one by one: no bit hangs on other points
+    check_logits(logits)
     top = logits.argmax(1)
     norms_at = largest_first(model, x, precision)
     largest, expected, errors = logits.new_full((3, len(counts), *logits.shape), torch.nan)  # of L_k of each point
@@ -116,11 +128,16 @@ def margins_by_samples(
             if start < count <= start + BLOCK:
                 largest[j, i] = running[count - start - 1]
                 expected[j, i], errors[j, i] = _told(largest[j, i], kept, count, samples)
-        if progress is not None and start + BLOCK >= counts[-1]:
-            progress(i + 1, len(x))
+        if start + BLOCK >= counts[-1]:
+            if not (so_far.isfinite() | (logits[i] == -torch.inf)).all():
+                raise ValueError(f"gradients around point {i} are not finite: its margin cannot be told")
+            if progress is not None:
+                progress(i + 1, len(x))
     drawn, foretold = (_distance(logits, top, norms) for norms in (largest, expected))  # (len(counts), n) and k
     relative = (errors / expected).gather(2, foretold.indices[..., None])[..., 0]  # of the class that decides
     error = torch.where(foretold.values >= radius, 0.0, foretold.values * relative)
+    if (foretold.values[-1] >= radius).all():
+        warn(f"every margin is at the cap: none is below the radius {radius:g}, take a larger one")
     return *(_sign(top, y) * found.values.clamp(max=radius) for found in (drawn, foretold)), error
 
 
@@ -176,7 +193,7 @@ def _drawn(x, seeds, radius, count):
 def _distance(logits, top, norms):
     """min_{k != top} (f_top - f_k) / norm_k as (values, indices k) (..., n); infinite where no class can be reached."""
     gaps = logits.gather(1, top[:, None]) - logits  # (n, c), >= 0
-    ratio = torch.where(norms == 0, torch.inf, gaps / norms)  # (..., n, c)
+    ratio = torch.where((norms == 0) | (gaps == torch.inf), torch.inf, gaps / norms)  # (..., n, c)
     own = torch.zeros_like(gaps, dtype=torch.bool).scatter(1, top[:, None], True)
     return ratio.masked_fill(own, torch.inf).min(-1)
 
@@ -185,12 +202,8 @@ def _sign(top, y):
     return torch.where(top == y, 1.0, -1.0)
 
 
-def _check(x, y, radius, counts, samples):
-    if not radius > 0:
-        raise ValueError(f"radius is {radius}: it must be a positive L2 distance")
+def _check(counts, samples):
     if not len(counts) or counts[0] < 1 or list(counts) != sorted(set(counts)):
         raise ValueError(f"numbers of samples are {list(counts)}: give one or more in ascending order, the least 1")
     if counts[-1] > samples or (LEAST > counts[-1] != samples):
         raise ValueError(f"{counts[-1]} of {samples} samples are drawn: draw at least {LEAST} of them, or all")
-    if len(x) != len(y):
-        raise ValueError(f"x has {len(x)} points and y {len(y)} labels: give one label a point")

@@ -10,13 +10,17 @@ from functools import partial
 
 import torch
 
-from .attacks import loss_direction
+from .attacks import loss_direction, slope
 from .bounds import Bounds, limits_of
-from .gradients import Model, Progress, pullback
+from .checks import check_logits, door
+from .parts import shrinking
+from .pullback import Model, Progress, logits_of, pulling
 
+_BYTES = 1 << 30  # at most, of the gradients of all classes
 HALVINGS = 24  # of the line search: as many as float32 has digits
 
 
+@door
 def attack_distances(
     model: Model, x: torch.Tensor, *, steps: int = 200, starts: int = 3, bounds: Bounds = None, batch: int = 128,
     progress: Progress | None = None,
@@ -29,28 +33,34 @@ def attack_distances(
     then around them; each is followed for a quarter of the steps, the best to the end. Up to three starts take `steps`
     gradients a point in all, each more a quarter of them. bounds: (lowest, highest) value, numbers or arrays of a
     point's shape; None allows all of R^d, as the margin of eq. (3) does. batch: points attacked at once; progress:
-    called with (done, n) after each batch. Raises ValueError for less than one step or start, for x outside bounds.
+    called with (done, n) after each batch. Raises ValueError for x outside bounds.
 
     >>> import minavg, torch
     >>> minavg.attack_distances(torch.nn.Flatten(), torch.tensor([[0.9, 0.4], [0.2, 0.5]]))  # |a - b| / sqrt(2)
     tensor([0.3536, 0.2121])
     """
-    if steps < 1 or starts < 1:
-        raise ValueError(f"steps is {steps} and starts {starts}: at least one of each is needed")
-    limits, distances = limits_of(bounds, x), []
+    limits, done = limits_of(bounds, x), []
+
+    def distances(size, part):
+        return torch.cat([_distances(model, some, steps, starts, limits) for some in part.split(size)])
+
+    attack = shrinking(distances)
     for part in x.split(batch):
-        distances.append(_distances(model, part, steps, starts, limits))
+        done.append(attack(batch, part))
         if progress is not None:
-            progress(sum(map(len, distances)), len(x))
-    return torch.cat(distances)
+            progress(sum(map(len, done)), len(x))
+    return torch.cat(done)
 
 
 def _distances(model, x, steps, starts, limits):
-    deltas, top = _starts(model, x, min(starts, steps))
+    if not len(x):
+        return x.new_empty(0)
+    pull = pulling(model)
+    *deltas, top = _starts(pull, x, min(starts, steps))
     alone = max(1, steps // 4)
     length = max(alone, steps - min(len(deltas) - 1, 2) * alone)
     none = x.new_full((len(x),), torch.inf)
-    fmn = partial(_fmn, model, x, top, length, limits)
+    fmn = partial(_fmn, pull, x, top, length, limits)
     searches = [fmn(range(alone), delta, none, delta, none) for delta in deltas]
     first = torch.stack([best for *_, best in searches]).argmin(0)
     rows = torch.arange(len(x), device=x.device)
@@ -59,7 +69,7 @@ def _distances(model, x, steps, starts, limits):
     return _line_search(model, x, nearest, top, best)
 
 
-def _fmn(model, x, top, length, limits, steps, delta, radius, nearest, best):
+def _fmn(pull, x, top, length, limits, steps, delta, radius, nearest, best):
     """The last four after these `steps` of a schedule of that length: the next delta (n, ...), kept within radius (n,),
     which shrinks after a crossing and grows again without one; the shortest that crossed, and its length (n,) or inf.
     """
@@ -68,9 +78,9 @@ def _fmn(model, x, top, length, limits, steps, delta, radius, nearest, best):
         share, change = 0.01 + 0.99 * annealed, 0.001 + 0.049 * annealed  # of the radius: it knows the margin's scale
         point = (x + delta).clamp(*limits)
         delta = point - x
-        gap, g = _gap(model, point, top)
+        gap, g = _gap(pull, point, top)
         g = torch.where((point <= limits[0]) & (g > 0) | (point >= limits[1]) & (g < 0), 0.0, g)  # no way to go
-        steepness, size, crossed = _length(g), _length(delta), gap < 0
+        (g, steepness), size, crossed = slope(g), _length(delta), gap < 0
         shorter = crossed & (size < best)
         best, nearest = torch.where(shorter, size, best), torch.where(_column(shorter, x), delta, nearest)
         outwards = (1 + change) * torch.where(best < torch.inf, radius, size + gap.abs() / steepness)
@@ -81,11 +91,14 @@ def _fmn(model, x, top, length, limits, steps, delta, radius, nearest, best):
     return delta, radius, nearest, best
 
 
-def _starts(model, x, most):
-    """Up to `most` first perturbations (n, ...), and the classes (n,) that are predicted at x: just beyond boundaries
+def _starts(pull, x, most):
+    """Up to `most` first perturbations (n, ...), and last the classes (n,) predicted at x: just beyond boundaries
     of the network linearised at x, and, as units may be off at x, halfway to the origin and away from the boundaries.
     """
-    logits, vjp = pullback(model, x)
+    logits, vjp = pull(x)
+    check_logits(logits)
+    if len(x) > (fits := max(1, _BYTES // (logits.shape[1] * x[0].nbytes))):  # gradients of all classes at once
+        return [*map(torch.cat, zip(*(_starts(pull, part, most) for part in x.split(fits)), strict=True))]
     top = logits.argmax(1)
     unit = torch.eye(logits.shape[1], dtype=logits.dtype, device=x.device)
     g = vjp(unit[top][:, None] - unit)  # (n, c, ...): gradients of f_top - f_k
@@ -99,15 +112,15 @@ def _starts(model, x, most):
         pace = torch.where(reached, distances[:, rank] / norms[rows, k], 0.0)
         delta = torch.where(_column(reached, x), -1.0001 * g[rows, k] * _column(pace, x), -x / 2)
         deltas.append(-2 * delta if back else delta)
-    return [*deltas[:2], -x / 2, *deltas[2:]][:most], top
+    return [*[*deltas[:2], -x / 2, *deltas[2:]][:most], top]
 
 
-def _gap(model, x, top):
+def _gap(pull, x, top):
     """How far the logit of `top` lies above the strongest other one (n,), and the gradient of that (n, ...)."""
-    logits, vjp = pullback(model, x)
+    logits, vjp = pull(x)
     unit, size = loss_direction(logits, top, "margin")
     v = -unit * size[:, None]  # e_top - e_k
-    return (v * logits).sum(1).to(x.dtype), vjp(v[:, None].to(x.dtype))[:, 0]
+    return torch.where(v == 0, 0.0, v * logits).sum(1).to(x.dtype), vjp(v[:, None].to(x.dtype))[:, 0]
 
 
 @torch.no_grad()
@@ -116,7 +129,8 @@ def _line_search(model, x, delta, top, best):
     inside, across = torch.zeros_like(best), torch.ones_like(best)
     for _ in range(HALVINGS):
         middle = (inside + across) / 2
-        crossed = model(x + delta * _column(middle, x)).argmax(1) != top
+        logits = logits_of(model, x + delta * _column(middle, x))
+        crossed = (logits.argmax(1) != top) & ~logits.isnan().any(1)
         inside, across = torch.where(crossed, inside, middle), torch.where(crossed, middle, across)
     return torch.where(best < torch.inf, across * best, torch.inf)
 

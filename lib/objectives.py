@@ -41,19 +41,32 @@ def penalty(model: torch.nn.Module) -> torch.Tensor:
     return sum(orthogonality(weight) for weight in linear_layers(model))
 
 
+def folded_penalty(model: torch.nn.Module) -> torch.Tensor | float:
+    """Return the part of `penalty` of weights that a layer computes from others, as weight and spectral norm do."""
+    return sum(orthogonality(as_matrix(weight)) for weight in weights(model) if not _is_plain(weight))
+
+
 @torch.no_grad()
 def add_penalty_gradient(model: torch.nn.Module, beta: float) -> None:
     """Add the gradient of beta * penalty(model) to the weights' gradients: 4 beta (W W^T - I) W.
 
     The same on either Gram side, 4 beta W (W^T W - I), so that the smaller one is taken; twice as fast as autograd.
-    Each weight must have a gradient already, laid out in memory as the weight is.
+    Gradients are laid out in memory as the weights are. Frozen weights, and those of `folded_penalty`, are left out.
     """
     for parameter in weights(model):
+        if not (_is_plain(parameter) and parameter.requires_grad):
+            continue
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
         weight, gradient = as_matrix(parameter), as_matrix(parameter.grad)
         m, n = weight.shape
         gram = _gram(weight if m <= n else weight.T)
         gram.diagonal().sub_(1)
         gradient.addmm_(*((gram, weight) if m <= n else (weight, gram)), alpha=4 * beta)
+
+
+def _is_plain(weight):
+    return isinstance(weight, torch.nn.Parameter)
 
 
 def _gram(v):
@@ -87,8 +100,12 @@ def batch_loss(
 def retract(model: torch.nn.Module, beta: float) -> None:
     """Move every weight towards orthonormal rows, in place: W <- (1 + beta) W - beta W W^T W.
 
-    The retraction step of Cisse et al. (2017), section 4.2, taken after an update instead of the penalty.
+    The retraction step of Cisse et al. (2017), section 4.2, taken after an update instead of the penalty. Frozen
+    weights stay; ValueError for one that a layer computes from others, as weight and spectral norm do.
     """
-    for weight in linear_layers(model):
+    moved = [weight for weight in weights(model) if weight.requires_grad]
+    if not all(map(_is_plain, moved)):
+        raise ValueError("a weight is computed from others (weight or spectral norm): retraction needs plain ones")
+    for weight in map(as_matrix, moved):
         small = weight @ (weight.T @ weight) if weight.shape[0] > weight.shape[1] else (weight @ weight.T) @ weight
         weight.mul_(1 + beta).sub_(small, alpha=beta)

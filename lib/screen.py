@@ -1,13 +1,14 @@
 """Largest gradient norms, found in bfloat16 and confirmed in float32, where the processor is faster so."""
 
-import warnings
 from collections.abc import Callable
 
 import torch
 from torch import nn
 
 from .backward import layers_of
-from .gradients import Model, first_factor, is_fast, norms_function
+from .caller import warn
+from .gradients import first_factor, norms_function
+from .pullback import Model, is_fast
 
 BOUND = 2**-7  # of the relative error of a norm in bfloat16, three times the largest seen (benchmarks/NOTES.md)
 
@@ -49,7 +50,7 @@ def largest_first(model: Model, x: torch.Tensor, precision: str = "auto") -> Cal
         confirmed = exact(x[rows], top[rows], classes[:, None])[:, 0]
         error = (found[rows, classes] / confirmed - 1).abs().max().item()
         if error > BOUND:
-            warnings.warn(f"norms are {100 * error:.2g} % off in bfloat16: float32 computes them", stacklevel=2)
+            warn(f"norms are {100 * error:.2g} % off in bfloat16: float32 computes them")
             return exact(x, top)
         found[rows, classes] = confirmed
         return found

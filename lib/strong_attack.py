@@ -4,14 +4,16 @@ from collections.abc import Sequence
 
 import torch
 
-from .attacks import HELD, LOSSES, breaking_steps
+from .attacks import HELD, breaking_steps
 from .bounds import Bounds
-from .gradients import Model, Progress
+from .checks import LOSSES, check_logits, door
 from .minimum_norm import attack_distances
+from .pullback import Model, Progress, logits_of
 
 
+@door
 def withstands(
-    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: Sequence[float], step: float = 0.01, iterations: int = 1000,
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: float | Sequence[float], step: float = 0.01, iterations: int = 1000,
     steps: int = 200, bounds: Bounds = (0, 1), progress: Progress | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """Return whether each point holds at each radius against the strongest of three attacks, bool (n, len(eps)).
@@ -22,17 +24,20 @@ def withstands(
     len(eps)).
     """
     with torch.no_grad():
-        correct = torch.cat([model(part).argmax(1) for part in x.split(256)]) == y
+        logits = torch.cat([logits_of(model, part) for part in x.split(256)])
+    check_logits(logits)
+    correct = logits.argmax(1) == y
     distance = torch.zeros(len(x), device=x.device)
     found = attack_distances(model, x[correct], steps=steps, starts=11, bounds=bounds)  # few gradients beside PGD's
     distance[correct] = found.to(distance.dtype)
-    held = torch.stack([correct & (distance > radius) if radius else correct for radius in eps], 1)
-    for j, radius in enumerate(eps):
+    ascending = sorted(set(eps))
+    held = torch.stack([correct & (distance > radius) if radius else correct for radius in ascending], 1)
+    for j, radius in enumerate(ascending):
         for loss in LOSSES if radius else ():
             rows = held[:, j].nonzero()[:, 0]
             attack = {"eps": [radius], "step": step, "iterations": iterations, "loss": loss, "bounds": bounds}
             broken = breaking_steps(model, x[rows], y[rows], **attack)[:, 0] != HELD
             held[rows[broken.to(rows.device)], j:] = False
         if progress is not None:
-            progress(j + 1, len(eps))
-    return held.cpu()
+            progress(j + 1, len(ascending))
+    return held.cpu()[:, [ascending.index(radius) for radius in eps]]
