@@ -6,7 +6,6 @@ normalises a gradient whatever its length, and the loss is differentiated at the
 the strongest other class, where no confidence makes it vanish.
 """
 
-from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ import torch
 
 from .bounds import Bounds, limits_of
 from .checks import are_sound, check_logits, door
+from .inputs import Radii
 from .parts import samples_at_once, shrinking
 from .pullback import Model, Progress, is_fast, pulling
 from .threads import side_by_side
@@ -51,7 +51,7 @@ def pgd_l2(
 
 @door
 def breaking_steps(
-    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: float | Sequence[float], step: float = 0.01, iterations: int = 1000,
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: Radii, step: float = 0.01, iterations: int = 1000,
     loss: str = "cross_entropy", gradient_floor: float = 0.0, averaged_over: int = 1, bounds: Bounds = (0, 1),
     batch: int | None = None, progress: Progress | None = None,
 ) -> torch.Tensor:  # fmt: skip
@@ -72,7 +72,7 @@ def breaking_steps(
 
 @door
 def robust_accuracy(
-    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: float | Sequence[float] = (0.5, 1.0, 1.5, 2.0), step: float = 0.01,
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: Radii = (0.5, 1.0, 1.5, 2.0), step: float = 0.01,
     iterations: int = 1000, loss: str = "cross_entropy", gradient_floor: float = 0.0, averaged_over: int = 1,
     bounds: Bounds = (0, 1), batch: int | None = None, progress: Progress | None = None,
 ) -> list[float]:  # fmt: skip

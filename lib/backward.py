@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-
 Step = Callable[[torch.Tensor], tuple[torch.Tensor, Callable]]
 
 

@@ -1,7 +1,6 @@
 """The whole answer about a classifier in one call: accuracy under the strongest attack, margins, and what to doubt."""
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
@@ -13,6 +12,7 @@ import torch
 from .attacks import gradient_lengths
 from .bounds import Bounds
 from .checks import LOSSES, door
+from .inputs import Radii
 from .margins import margins_with_errors
 from .minimum_norm import attack_distances
 from .pullback import Model, logits_of
@@ -82,7 +82,7 @@ class Evaluation:
 
 @door
 def evaluate(
-    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: float | Sequence[float] = (0.5, 1.0, 1.5, 2.0), radius: float = 5.0,
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: Radii = (0.5, 1.0, 1.5, 2.0), radius: float = 5.0,
     samples: int = 51200, drawn: int | None = 1024, bounds: Bounds = (0, 1), step: float = 0.01, iterations: int = 1000,
     steps: int = 200, generator: torch.Generator | None = None, progress: bool = True,
 ) -> Evaluation:  # fmt: skip

@@ -1,15 +1,18 @@
 """What users give, as the package computes with it: points as floats, labels as whole numbers, settings as numbers."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+Radii = float | Sequence[float]
+
 
 def tensor(values: Any, name: str) -> torch.Tensor:
     """Return numbers as a tensor without a graph, one that autograd takes; ValueError for what is no array of them."""
-    if torch.istensor(values):
+    if torch.is_tensor(values):
         values = values.detach()
         return values.clone() if values.is_inference() else values  # which autograd would refuse
     try:
@@ -37,7 +40,7 @@ def points(x: Any, dtype: torch.dtype | None = None, device: torch.device | None
         x = (x.permute(0, 3, 1, 2).contiguous() if last else x).float().div_(255).to(dtype or torch.float32)
     elif not x.is_floating_point():
         raise ValueError(f"x holds {x.dtype}: give floats, or uint8 images, which are divided by 255")
-    if not torch.istensor(given):
+    if not torch.is_tensor(given):
         x = x.to(device, dtype or torch.get_default_dtype())
     if not x.isfinite().all():
         odd = (~x.isfinite()).flatten(1).any(1).nonzero()[:, 0]
@@ -58,9 +61,7 @@ def labels(y: Any, n: int, classes: int, device: torch.device) -> torch.Tensor:
     whole = y.to(device, torch.int64)
     wrong = (y.to(device) != whole) | (whole < 0) | (whole >= classes)
     if wrong.any():
-        raise ValueError(
-            f"y holds {y[wrong.to(y.device)][0]}: give labels from 0 to {classes - 1}, for {classes} logits"
-        )
+        raise ValueError(f"y holds {y[wrong.to(y.device)][0]}: give whole labels, from 0 to {classes - 1}")
     return whole
 
 

@@ -105,9 +105,7 @@ def margins_by_samples(
     if len(seeds) != len(x) or any(not 0 <= seed < 2**62 for seed in seeds):
         raise ValueError(f"{len(seeds)} seeds for {len(x)} points: give each one of its own, from 0 to 2^62 - 1")
     with torch.no_grad():
-        logits = torch.cat(
-            [logits_of(model, point) for point in x.split(1)]
-        )  # one by one: no bit hangs on other points
+        logits = torch.cat([logits_of(model, point) for point in x.split(1)])  # so no bit hangs on other points
     check_logits(logits)
     top = logits.argmax(1)
     norms_at = largest_first(model, x, precision)

@@ -1,4 +1,4 @@
-"""Logits of any classifier and gradients along several directions of them: by hand where that is sure, or by autograd."""
+"""Logits of any classifier and their gradients along several directions: by hand where that is sure, or by autograd."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -93,9 +93,7 @@ def _autograd_pullback(model, x):
     with torch.enable_grad():
         logits = logits_of(model, x)
     if not logits.requires_grad:
-        raise ValueError(
-            "the model's logits have no gradient: it must compute them by torch, without no_grad or detach"
-        )
+        raise ValueError("the model's logits have no gradient: compute them in torch, without no_grad or detach")
 
     def vjp(v, each=lambda g: g):
         known = {"retain_graph": True, "materialize_grads": True}

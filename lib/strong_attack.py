@@ -1,19 +1,18 @@
 """The strongest of several attacks: robust accuracy that hides nothing behind a network's confidence."""
 
-from collections.abc import Sequence
-
 import torch
 
 from .attacks import HELD, breaking_steps
 from .bounds import Bounds
 from .checks import LOSSES, check_logits, door
+from .inputs import Radii
 from .minimum_norm import attack_distances
 from .pullback import Model, Progress, logits_of
 
 
 @door
 def withstands(
-    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: float | Sequence[float], step: float = 0.01, iterations: int = 1000,
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: Radii, step: float = 0.01, iterations: int = 1000,
     steps: int = 200, bounds: Bounds = (0, 1), progress: Progress | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """Return whether each point holds at each radius against the strongest of three attacks, bool (n, len(eps)).

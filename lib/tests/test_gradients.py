@@ -5,9 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from lib import gradients
-from lib.gradients import cross_lipschitz, cross_lipschitz_norms, is_fast, pullback
+from lib import parts
+from lib import pullback as pulling
+from lib.gradients import cross_lipschitz, cross_lipschitz_norms
 from lib.models import build
+from lib.pullback import is_fast, pullback
 
 SHAPES = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
 
@@ -125,7 +127,7 @@ def test_parts_do_not_change_the_result(monkeypatch):
     model = network("mnist", "cnn")
     x, top = torch.rand(7, 1, 28, 28), torch.arange(7)
     whole = cross_lipschitz_norms(model, x, top)
-    monkeypatch.setattr(gradients, "_CPU_BYTES", 3 * 10 * 4 * 32 * 26 * 26)  # three samples at a time
+    monkeypatch.setattr(parts, "_CPU_BYTES", 3 * 10 * 4 * 32 * 26 * 26)  # three samples at a time
     assert torch.allclose(cross_lipschitz_norms(model, x, top), whole, rtol=1e-5)
     assert torch.allclose(cross_lipschitz_norms(model, x[:1], top[:1]), whole[:1], rtol=1e-5)
 
@@ -189,7 +191,7 @@ SLOW = {
 
 @pytest.mark.parametrize("name", SLOW)
 def test_other_modules_go_through_autograd_and_say_so_once(name, monkeypatch):
-    monkeypatch.setattr(gradients, "_warned", set())
+    monkeypatch.setattr(pulling, "_warned", set())
     torch.manual_seed(1)
     model, x, top = SLOW[name](), torch.randn(5, 6), torch.tensor([0, 1, 2, 3, 3])
     assert not is_fast(model)
@@ -225,9 +227,8 @@ def test_options_without_a_fast_path_are_known(layer):
 def test_fallback_equals_the_fast_path(monkeypatch):
     model, x, top = network("mnist", "cnn"), torch.rand(2, 1, 28, 28), torch.tensor([3, 5])
     fast = cross_lipschitz_norms(model, x, top)
-    monkeypatch.setattr(gradients, "is_fast", lambda model: False)
-    monkeypatch.setattr(gradients, "has_step", lambda layer: False)
-    monkeypatch.setattr(gradients, "_warned", {nn.Conv2d})
+    monkeypatch.setattr(pulling, "has_step", lambda layer: False)
+    monkeypatch.setattr(pulling, "_warned", {"Conv2d"})
     assert torch.allclose(cross_lipschitz_norms(model, x, top), fast, rtol=1e-5)
 
 
@@ -241,13 +242,13 @@ def test_out_of_memory_halves_the_batch_and_says_so(error):
             raise error
         return size, *rest
 
-    run = gradients.shrinking(compute)
+    run = parts.shrinking(compute)
     with pytest.warns(UserWarning, match=r"out of memory: going on with \d samples at once"):
         assert run(17, "x") == (4, "x")
     assert run(17) == (4,) and run(3) == (3,) and run(5) == (4,), "what did not serve is not tried again"
     assert sizes == [17, 8, 4, 4, 3, 4]
     with pytest.raises(type(error)):
-        gradients.shrinking(lambda size: compute(9))(1)
+        parts.shrinking(lambda size: compute(9))(1)
 
 
 def test_other_errors_pass():
@@ -255,11 +256,11 @@ def test_other_errors_pass():
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     with pytest.raises(RuntimeError, match="mat1"):
-        gradients.shrinking(compute)(8)
+        parts.shrinking(compute)(8)
 
 
 def test_a_cpu_without_memory_halves_the_batch_too():
-    run = gradients.shrinking(lambda size: torch.empty(2**58 if size > 2 else 1, dtype=torch.uint8))
+    run = parts.shrinking(lambda size: torch.empty(2**58 if size > 2 else 1, dtype=torch.uint8))
     with pytest.warns(UserWarning, match="going on with 2 samples at once"):
         assert run(4).numel() == 1
 
@@ -267,5 +268,5 @@ def test_a_cpu_without_memory_halves_the_batch_too():
 def test_batches_follow_from_the_size_of_the_network():
     x = torch.rand(1, 1, 28, 28)
     mlp, cnn = build("mnist", "mlp"), build("mnist", "cnn")
-    assert gradients.samples_at_once(mlp, x) > gradients.samples_at_once(cnn, x) >= 1
-    assert gradients.samples_at_once(cnn, x, directions=1) > 5 * gradients.samples_at_once(cnn, x)
+    assert parts.samples_at_once(mlp, x) > parts.samples_at_once(cnn, x) >= 1
+    assert parts.samples_at_once(cnn, x, directions=1) > 5 * parts.samples_at_once(cnn, x)

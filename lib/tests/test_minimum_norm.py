@@ -42,6 +42,7 @@ def test_linear_models_are_bracketed_tightly(c, scale):
     torch.testing.assert_close(found, estimate, rtol=0.01, atol=0)
 
 
+@pytest.mark.filterwarnings("ignore:the gradients of 2 of 4 points")
 def test_one_hidden_unit_meets_its_closed_form():
     """f_1 - f_0 = a * relu(w^T x + b) + c: boundary at w^T x + b = -c / a, no gradient where off."""
     model = nn.Sequential(nn.Linear(2, 1), nn.ReLU(), nn.Linear(1, 2)).requires_grad_(False)
@@ -84,7 +85,7 @@ def test_masked_gradients_fool_the_published_attack_and_not_the_strong_one():
     """Logits times 1e4: the same decisions at the same distances, and cross-entropy gradients far below any floor."""
     model, x, y = mlp(scale=1e4)
     eps = [0.0, 2.0 * attack_distances(model, x, bounds=(0, 1)).max().item()]
-    settings = {"eps": eps, "step": 0.02, "iterations": 30}
+    settings = {"eps": eps, "step": 0.04, "iterations": 30}
     assert (gradient_lengths(model, x, y) < FLOOR).double().mean() > 0.9
     clean, robust = robust_accuracy(model, x, y, gradient_floor=FLOOR, **settings)
     assert clean == 100 and robust > 90
@@ -115,5 +116,5 @@ def test_progress_and_bad_arguments():
     assert done == [(15, 20), (20, 20)]
     with pytest.raises(ValueError, match="steps is 0"):
         attack_distances(model, x, steps=0)
-    with pytest.raises(ValueError, match="starts 0"):
+    with pytest.raises(ValueError, match="starts is 0"):
         attack_distances(model, x, starts=0)
