@@ -193,7 +193,7 @@ def _alike(a, b):
 
 def _check_weights(networks):
     for name, weight in chain.from_iterable(net.named_parameters() for net in networks):
-        if not weight.isfinite().all() and (weight.isnan() | (weight == torch.inf)).any():
+        if not weight.sum().isfinite() and (weight.isnan() | (weight == torch.inf)).any():
             raise ValueError(f"the model's weight {name} is not finite: load another checkpoint")
 
 

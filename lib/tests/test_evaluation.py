@@ -103,7 +103,7 @@ def test_confident_networks_hide_their_gradients_and_linear_margins_do_not_excee
 def test_standardised_columns_are_measured_without_a_word(digits):
     torch.manual_seed(0)
     model, x = nn.Sequential(nn.Linear(5, 3)).requires_grad_(False), 3 * torch.randn((20, 5))
-    settings = {"samples": 20, "drawn": None, "iterations": 20, "progress": False}
+    settings = {"samples": 20, "drawn": None, "step": 0.1, "iterations": 20, "progress": False}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         inside = evaluate(model, x, model(x).argmax(1), bounds=(x.min(0).values, x.max(0).values), **settings)
@@ -131,7 +131,7 @@ def test_what_makes_no_sense_is_refused_before_the_margins_are_sampled(digits, c
     monkeypatch.setattr("lib.margins.largest_first", lambda *arguments: pytest.fail("margins were sampled"))
     with pytest.raises(ValueError, match=next(iter(change)).removesuffix("s").replace("drawn", "3 of 2000")):
         evaluate(model, x, y, **SETTINGS | change, progress=False)
-    with pytest.raises(ValueError, match="40 points, 39 labels"):
+    with pytest.raises(ValueError, match="40 points and y 39 labels"):
         evaluate(model, x, y[:-1], progress=False)
 
 
