@@ -91,7 +91,7 @@ def warn_of_slips(model: Model, x: torch.Tensor, *, pixels: bool = False) -> Non
             warn(f"the gradients of {which.sum()} of {len(x)} points are {what}: their margins and attacks say nothing")
     off = ~odd & ~torch.isclose(length, exact, rtol=0.01, atol=0)
     if off.any():
-        raise ValueError(f"gradients are as long as {exact[off][0]:.2g}, too much for {x.dtype}: scale the logits")
+        raise ValueError(f"gradients of length {exact[off][0]:.2g} are beyond {x.dtype}: scale the logits")
 
 
 def are_sound(logits: torch.Tensor) -> torch.Tensor:
@@ -205,7 +205,7 @@ def _tried(model, x, weights):
         if is_out_of_memory(error):
             raise
         kinds, came = {(w.dtype, w.device) for w in weights}, f"x {tuple(x.shape)} of {x.dtype} on {x.device}"
-        way = "" if len(kinds) != 1 or (x.dtype, x.device) in kinds else "; take x.to({1!r}, {0})".format(*kinds.pop())
+        way = "" if len(kinds) != 1 or (x.dtype, x.device) in kinds else "; take x.to('{1}', {0})".format(*kinds.pop())
         raise ValueError(f"the model fails at {came}: {(str(error) or repr(error)).splitlines()[0]}{way}") from error
     return logits_of(model, x[:1])
 

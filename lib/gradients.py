@@ -60,7 +60,7 @@ def norms_function(
         after = layers.index(_first(layers)) + 1
         blocks = _block_rows(factor.to(precision or layers[after - 1].weight.dtype), 1 if precision else _BLOCKS)
 
-    def part(x, top, others=None):
+    def part(directions, x, top, others=None):
         logits, backs = forward(steps, x)
         kept = backs[after:]
 
@@ -70,7 +70,10 @@ def norms_function(
             g = backward(kept[:-1], v)
             return _length(g) if blocks is None else _block_norms(g, blocks)
 
-        return _norms(logits, norms_of, top, others)
+        def norms_in_turn(v):
+            return torch.cat([norms_of(some) for some in v.split(directions, 1)], 1)
+
+        return _norms(logits, norms_in_turn, top, others)
 
     return _batched(model, part, parallel=True)
 
@@ -88,22 +91,26 @@ def _norms(logits, norms_of, top, others=None):
 
 
 def _batched(model, part, parallel):
-    """The function (x, ...) -> part(x, ...) of as many samples at once as memory suits, side by side on a CPU."""
+    """The function (x, ...) -> part(directions, x, ...) of as many samples at once as memory suits, side by side on a
+    CPU; where it suits one sample alone, only of some directions at once.
+    """
     in_parts = shrinking(partial(_in_parts, part))
-    size = None  # asked of the first batch, as the others are like it
+    size = directions = None  # asked of the first batch, as the others are like it
 
-    def norms(x, *others):
-        nonlocal size
-        size = size or samples_at_once(model, x)
+    def norms(x, top, *others):
+        nonlocal size, directions
+        if size is None:
+            size = samples_at_once(model, x)
+            directions = samples_at_once(model, x, directions=1) if parallel and size == 1 else 1 << 30
         shared = parallel and not x.is_cuda
         share = -(-len(x) // torch.get_num_threads()) if shared else len(x)
-        return in_parts(min(size, share), side_by_side if shared else map, x, *others)
+        return in_parts(min(size, share), directions, side_by_side if shared else map, x, top, *others)
 
     return norms
 
 
-def _in_parts(function, size, apply, *tensors):
-    return torch.cat(list(apply(function, *(tensor.split(size) for tensor in tensors))))
+def _in_parts(part, size, directions, apply, *tensors):
+    return torch.cat(list(apply(partial(part, directions), *(tensor.split(size) for tensor in tensors))))
 
 
 def _first(layers):
@@ -125,6 +132,6 @@ def _length(g):
     return torch.linalg.vector_norm(g, dim=tuple(range(2, g.ndim)), dtype=dtype)  # (n, k)
 
 
-def _autograd_norms(pull, x, top, others=None):
+def _autograd_norms(pull, _, x, top, others=None):
     logits, vjp = pull(x)
     return _norms(logits, lambda v: vjp(v, lambda g: _length(g[:, None])[:, 0]), top, others)

@@ -5,9 +5,9 @@ from torch.nn.functional import cross_entropy
 
 from lib import attacks
 from lib.attacks import HELD, breaking_steps, gradient_lengths, loss_direction, pgd_l2, robust_accuracy
-from lib.pullback import pullback
 from lib.margins import linear_margins
 from lib.models import build
+from lib.pullback import pullback
 
 
 def linear(seed=0, d=20, n=10):
