@@ -159,7 +159,7 @@ def uniform_ball(
     kind = {"generator": generator, "dtype": like.dtype, "device": generator.device}
     direction = torch.randn((n, *shape), **kind).flatten(1)
     length = torch.rand((n, 1), **kind) ** (1 / direction.shape[1])
-    return (direction * (radius * length / direction.norm(dim=1, keepdim=True))).view(n, *shape).to(like.device)
+    return direction.mul_(radius * length / direction.norm(dim=1, keepdim=True)).view(n, *shape).to(like.device)
 
 
 def _drawn(x, seeds, radius, count):
