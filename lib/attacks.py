@@ -128,7 +128,7 @@ def gradient_lengths(
         u, scale = loss_direction(logits, y, loss)
         return scale * vjp(u[:, None].to(x.dtype)).flatten(1).norm(dim=1).double()
 
-    return shrinking(lengths)(batch)
+    return shrinking(lengths)(min(batch, len(x)))
 
 
 def slope(g: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -19,7 +19,7 @@ from torch import nn
 from .bounds import limits_of
 from .caller import called_from, inside, warn
 from .inputs import labels, points, positive, radii, whole
-from .parts import is_out_of_memory, samples_at_once
+from .parts import is_out_of_memory, samples_at_once, shrinking
 from .pullback import Model, is_fast, logits_of, pullback
 
 POINTS = 64  # that are looked at
@@ -72,8 +72,8 @@ def warn_of_slips(model: Model, x: torch.Tensor, *, pixels: bool = False) -> Non
     """
     if pixels and (x.min() < 0 or x.max() > 1):
         warn(f"inputs range from {x.min():.3g} to {x.max():.3g}, not in [0, 1]: distances are in these units")
-    x = x[: min(POINTS, samples_at_once(model, x))]
-    logits, vjp = pullback(model, x)
+    look = shrinking(lambda size: (x[:size], *pullback(model, x[:size])))
+    x, logits, vjp = look(min(POINTS, len(x), samples_at_once(model, x)))
     check_logits(logits)
     if not is_fast(model):
         half = (len(x) + 1) // 2

@@ -15,7 +15,8 @@ from .checks import LOSSES, door
 from .inputs import Radii
 from .margins import margins_with_errors
 from .minimum_norm import attack_distances
-from .pullback import Model, logits_of
+from .parts import logits_at
+from .pullback import Model
 from .strong_attack import withstands
 
 
@@ -100,9 +101,7 @@ def evaluate(
     (50.0, '0.212')
     """
     tell = partial(_tell, perf_counter()) if progress else None
-    with torch.no_grad():
-        top = torch.cat([logits_of(model, part).argmax(1) for part in x.split(256)])
-    gradient, start = gradient_lengths(model, x, y), perf_counter()
+    top, gradient, start = logits_at(model, x).argmax(1), gradient_lengths(model, x, y), perf_counter()
     distance = attack_distances(model, x, steps=steps)
     pace = (perf_counter() - start) / (steps * len(x))  # seconds for a gradient of a point
     tries = sum((distance[top == y] > eps_i).sum().item() for eps_i in eps) * len(LOSSES) * iterations

@@ -46,7 +46,7 @@ def attack_distances(
 
     attack = shrinking(distances)
     for part in x.split(batch):
-        done.append(attack(batch, part))
+        done.append(attack(max(1, len(part)), part))
         if progress is not None:
             progress(sum(map(len, done)), len(x))
     return torch.cat(done)

@@ -103,7 +103,7 @@ def retract(model: torch.nn.Module, beta: float) -> None:
     The retraction step of Cisse et al. (2017), section 4.2, taken after an update instead of the penalty. Frozen
     weights stay; ValueError for one that a layer computes from others, as weight and spectral norm do.
     """
-    moved = [weight for weight in weights(model) if weight.requires_grad]
+    moved = [weight for weight in weights(model) if weight.requires_grad or not _is_plain(weight)]
     if not all(map(_is_plain, moved)):
         raise ValueError("a weight is computed from others (weight or spectral norm): retraction needs plain ones")
     for weight in map(as_matrix, moved):

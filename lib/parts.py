@@ -38,6 +38,12 @@ def samples_at_once(model: Model, x: torch.Tensor, *, directions: int | None = N
     return max(1, min(_CPU_SAMPLES * classes // directions, _CPU_BYTES // (max(sizes) * directions * item)))
 
 
+def logits_at(model: Model, x: torch.Tensor) -> torch.Tensor:
+    """Return the logits (n, c) at all points, without gradients."""
+    with torch.no_grad():
+        return shrinking(lambda size: torch.cat([logits_of(model, part) for part in x.split(size)]))(min(256, len(x)))
+
+
 def shrinking(compute: Callable[..., Any]) -> Callable[..., Any]:
     """The function (size, ...) -> compute(size, ...) that halves the size, and says so, where memory runs out.
 

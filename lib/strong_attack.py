@@ -7,7 +7,8 @@ from .bounds import Bounds
 from .checks import LOSSES, check_logits, door
 from .inputs import Radii
 from .minimum_norm import attack_distances
-from .pullback import Model, Progress, logits_of
+from .parts import logits_at
+from .pullback import Model, Progress
 
 
 @door
@@ -22,8 +23,7 @@ def withstands(
     stand. Arguments as for attacks.breaking_steps; eps 0 is the clean prediction. progress: called with (done,
     len(eps)).
     """
-    with torch.no_grad():
-        logits = torch.cat([logits_of(model, part) for part in x.split(256)])
+    logits = logits_at(model, x)
     check_logits(logits)
     correct = logits.argmax(1) == y
     distance = torch.zeros(len(x), device=x.device)
