@@ -83,8 +83,8 @@ REFUSED = {  # what came, in which place, and words of the line
     "a model that fails": ("model", Held(network(), lambda z: z.no), "the model fails at .*no attribute 'no'"),
 }
 SETTINGS = {
-    "eps": [inf, nan, -0.1, [0.1, -1], "a", None, []], "iterations": [2.5, 0, -1, nan, "a", None], "step": [0, nan, inf],
-    "steps": [0, 1.5], "radius": [0, -1, nan, inf], "samples": [0, 9.5], "drawn": [2.5, 0], "batch": [0, -1, 2.5],
+    "eps": [inf, nan, -0.1, [0.1, -1], "a", None, []], "iterations": [2.5, 0, -1, nan, "a", None],
+    "step": [0, nan, inf], "steps": [0, 1.5], "radius": [0, -1, nan, inf], "samples": [0, 9.5], "drawn": [2.5, 0], "batch": [0, -1, 2.5],
     "starts": [0], "gradient_floor": [-1, nan, inf], "averaged_over": [0], "loss": ["hinge", None],
 }  # fmt: skip
 FUNCTIONS = {
