@@ -139,7 +139,7 @@ def _networks(holder, depth=3):
         return [holder]
     if isinstance(holder, list | tuple | dict):
         parts = holder.values() if isinstance(holder, dict) else holder
-    elif inspect.isfunction(holder) and holder.__module__.split(".")[0] != "torch":
+    elif inspect.isfunction(holder) and (holder.__module__ or "").split(".")[0] != "torch":
         cells = [cell.cell_contents for cell in holder.__closure__ or () if cell != CellType()]  # an empty one has none
         parts = [*cells, *(holder.__globals__.get(name) for name in holder.__code__.co_names)]
     elif callable(holder) and not isinstance(holder, type):

@@ -100,7 +100,7 @@ def evaluate(
     >>> it.robust_accuracy[0].value, f"{it.minimum_margin.value:.3f}"
     (50.0, '0.212')
     """
-    tell = partial(_tell, perf_counter()) if progress else None
+    eps, tell = list(dict.fromkeys(eps)), partial(_tell, perf_counter()) if progress else None
     top, gradient, start = logits_at(model, x).argmax(1), gradient_lengths(model, x, y), perf_counter()
     distance = attack_distances(model, x, steps=steps)
     pace = (perf_counter() - start) / (steps * len(x))  # seconds for a gradient of a point
@@ -112,7 +112,7 @@ def evaluate(
     held = withstands(model, x, y, **pgd, progress=tell and partial(tell, perf_counter(), 0))
     columns = {"label": y, "prediction": top, "margin": margin, "margin_error": error, "distance": distance}
     columns |= {"gradient": gradient} | {f"eps{at:.12g}": holds for at, holds in zip(eps, held.T, strict=True)}
-    points = np.rec.fromarrays([values.cpu().numpy() for values in columns.values()], names=list(columns))
+    points = np.rec.fromarrays(list(map(_array, columns.values())), names=list(columns))
     margin, size = points.margin.astype(float), np.abs(points.margin)
     return Evaluation(
         eps=tuple(eps),
@@ -127,6 +127,10 @@ def evaluate(
         told=f"{min(drawn or samples, samples):,} of {samples:,} samples in radius {radius:g}",
         points=points,
     )
+
+
+def _array(values):
+    return (values.float() if values.dtype == torch.bfloat16 else values).cpu().numpy()  # which numpy lacks
 
 
 def _accuracy(right):

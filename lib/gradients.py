@@ -87,7 +87,7 @@ def _norms(logits, norms_of, top, others=None):
     others = torch.arange(c - 1, device=top.device)
     others = others + (others >= top[:, None])  # (n, c - 1): all classes but top
     norms = norms_of(unit[top][:, None] - unit[others])  # (n, c - 1)
-    return logits.new_zeros(n, c).scatter(1, others, norms)
+    return norms.new_zeros(n, c).scatter(1, others, norms)
 
 
 def _batched(model, part, parallel):

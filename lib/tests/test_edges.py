@@ -21,7 +21,7 @@ from lib import (
     robust_accuracy,
     sampled_margins,
     withstands,
-)  # fmt: skip
+)
 from lib.pullback import is_fast
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* has no fast gradients")

@@ -11,13 +11,14 @@ from torch import nn
 
 from lib import (
     attack_distances,
+    gradient_lengths,
     hard_margin_svm,
     pgd_l2,
     robust_accuracy,
     sampled_margins,
     train,
     withstands,
-)  # fmt: skip
+)
 from lib.minimum_norm import _starts
 from lib.objectives import penalty
 from lib.pullback import pulling
@@ -152,7 +153,7 @@ def test_a_cpu_without_memory_halves_the_batch(function):
             raise RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory")
         return model(x)
 
-    work = {"distances": lambda m: attack_distances(m, X, steps=4), "lengths": lambda m: gradient_lengths(m, X, Y)}
+    work = {"distances": lambda m: attack_distances(m, X, steps=40), "lengths": lambda m: gradient_lengths(m, X, Y)}
     with pytest.warns(UserWarning, match="out of memory: going on with"):
         found = work[function](scarce)
     torch.testing.assert_close(found, work[function](model), rtol=1e-4, atol=0)

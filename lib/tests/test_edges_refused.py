@@ -17,7 +17,7 @@ from lib import (
     robust_accuracy,
     sampled_margins,
     withstands,
-)  # fmt: skip
+)
 from lib.tests.simulated_gpu import simulated_gpu
 from lib.tests.test_edges import MEASURES, PGD, Held, Through, X, Y, network, stale
 
@@ -84,8 +84,9 @@ REFUSED = {  # what came, in which place, and words of the line
 }
 SETTINGS = {
     "eps": [inf, nan, -0.1, [0.1, -1], "a", None, []], "iterations": [2.5, 0, -1, nan, "a", None],
-    "step": [0, nan, inf], "steps": [0, 1.5], "radius": [0, -1, nan, inf], "samples": [0, 9.5], "drawn": [2.5, 0], "batch": [0, -1, 2.5],
-    "starts": [0], "gradient_floor": [-1, nan, inf], "averaged_over": [0], "loss": ["hinge", None],
+    "step": [0, nan, inf], "steps": [0, 1.5], "radius": [0, -1, nan, inf], "samples": [0, 9.5], "drawn": [2.5, 0],
+    "batch": [0, -1, 2.5], "starts": [0], "gradient_floor": [-1, nan, inf], "averaged_over": [0],
+    "loss": ["hinge", None],
 }  # fmt: skip
 FUNCTIONS = {
     f.__name__: f
