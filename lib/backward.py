@@ -7,7 +7,6 @@ Outputs and masks have the precision of x. Gradients may have another one, say b
 """
 
 from collections.abc import Callable
-from inspect import getmembers, isfunction
 
 import torch
 import torch.nn.functional as F
@@ -158,6 +157,7 @@ def _pair(value):
 
 _STEPS = {nn.Linear: _linear, nn.ReLU: _relu, nn.Flatten: _flatten, nn.MaxPool2d: _max_pool, nn.Conv2d: _conv}
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_CALLED = ("__call__", "_wrapped_call_impl", "_call_impl", "__getattr__", "__iter__", "forward", "_conv_forward")
 _METHODS = {  # as torch has them
-    kind: dict(getmembers(kind, isfunction)) for kind in (nn.Sequential, *_STEPS)
+    kind: {name: getattr(kind, name) for name in _CALLED if hasattr(kind, name)} for kind in (nn.Sequential, *_STEPS)
 }

@@ -211,6 +211,7 @@ def test_models_come_in_many_forms(name):
     kept = X.clone()
     assert_same(measured(FORMS[name](network()), y=Y), measured(network(), y=Y))
     assert torch.equal(X, kept), "a model that works in place got the caller's points"
+    assert is_fast(network()), "torch's own compiler changes classes too"
 
 
 IMAGES = (255 * X).byte()
