@@ -83,12 +83,17 @@ def steps_per_second(dataset, model_name, eps, device, scale, seconds, clock):
 def gradients_of(attack):
     """Return how many gradients at a point our attack takes, counted in one more run: broken points leave, and steps
     that radii share are taken once. The last prediction of a point that held counts as one too."""
-    taken, original = [], attacks.pullback
-    attacks.pullback = lambda model, x: taken.append(len(x)) or original(model, x)
+    taken, original = [], attacks.pulling
+
+    def counting(model):
+        pull = original(model)
+        return lambda x: taken.append(len(x)) or pull(x)
+
+    attacks.pulling = counting
     try:
         attack()
     finally:
-        attacks.pullback = original
+        attacks.pulling = original
     return sum(taken)
 
 

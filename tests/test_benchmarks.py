@@ -69,6 +69,7 @@ def test_the_fastest_setting_is_found_after_a_warm_up():
     assert timing.fastest(settings, clock) == 64
 
 
+@pytest.mark.filterwarnings("ignore:.* cannot reach eps")
 def test_gradients_of_the_attack_are_counted():
     model = build("mnist", "lr").eval().requires_grad_(False)
     x = torch.full((3, 1, 28, 28), 0.5)
