@@ -70,7 +70,8 @@ def block(dataset, model_name, size, samples=None):
     def margins(points):
         def run(model, device):
             x, y = _images(dataset, points, device)
-            draws = {"samples": samples or size, "drawn": size, "generator": torch.Generator().manual_seed(0)}
+            draws = {"samples": samples or size, "drawn": size, "radius": 100.0}  # no margin is so large
+            draws["generator"] = torch.Generator().manual_seed(0)
             sampled_margins(model.eval().requires_grad_(False), x, y, **draws)
 
         return counted(dataset, model_name, run)
