@@ -20,7 +20,7 @@ def expected(seeds):
     return {rule: seeds * n for rule, n in jobs.items()}
 
 
-@pytest.mark.parametrize("seeds", [3, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [3, pytest.param(100, marks=pytest.mark.exhaustive)])
 def test_jobs_grow_with_the_seeds_and_the_rest_does_not(seeds):
     jobs = scaling.jobs_of(scaling.with_seeds(seeds, "--dry-run"))
     grown = expected(seeds)

@@ -78,7 +78,7 @@ def on(device, dtype, *given):
     ]
 
 
-@settings(max_examples=40, **ALWAYS)
+@settings(max_examples=20, **ALWAYS)
 @given(problems(), st.sampled_from([torch.float32, torch.float64]), st.booleans())
 def test_gradients_are_those_of_autograd_in_float64(problem, dtype, gpu):
     model, x, y = problem
