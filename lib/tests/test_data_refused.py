@@ -51,8 +51,11 @@ def test_what_was_found_and_what_lacks_is_named(tmp_path, monkeypatch, no_networ
         load(name, root=tmp_path)
 
 
+OTHER, CUT = gzip.compress(b"not it", mtime=0), gzip.compress(bytes(9999), mtime=0)[:-9]  # the same at each collection
+
+
 @pytest.mark.parametrize("name", ["train-images-idx3-ubyte.gz", "cifar-10-python.tar.gz"])
-@pytest.mark.parametrize("content", [b"", b"no archive", gzip.compress(b"not it"), gzip.compress(bytes(9999))[:-9]])
+@pytest.mark.parametrize("content", [b"", b"no archive", OTHER, CUT])
 def test_a_damaged_archive_is_named(tmp_path, monkeypatch, no_network, name, content):
     if name.startswith("train"):
         (write_idx(tmp_path, arrays((28, 28)), monkeypatch) / "train-images-idx3-ubyte").unlink()
