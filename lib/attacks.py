@@ -61,10 +61,8 @@ def breaking_steps(
     alone. A point broken at a small eps is broken by the same step at every larger one and is not
     attacked again. Other arguments as for pgd_l2; progress is called now and then with (decided, n * len(eps)).
     """
-    pgd, ascending = (
-        _Pgd(step, iterations, loss, gradient_floor * averaged_over, limits_of(bounds, x)),
-        sorted(set(eps)),
-    )
+    pgd = _Pgd(step, iterations, loss, gradient_floor * averaged_over, limits_of(bounds, x))
+    ascending = sorted(set(eps))
     tell = progress and (lambda decided: progress(decided, len(x) * len(ascending)))
     broken = _attack(model, x, y, ascending, pgd, batch=batch, tell=tell)[1].cpu()
     return broken[:, [ascending.index(radius) for radius in eps]]

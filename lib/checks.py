@@ -20,7 +20,7 @@ from .bounds import limits_of
 from .caller import called_from, inside, warn
 from .inputs import labels, points, positive, radii, whole
 from .parts import is_out_of_memory, samples_at_once, shrinking
-from .pullback import Model, is_fast, logits_of, pullback
+from .pullback import Model, is_fast, logits_in, logits_of, pullback
 
 POINTS = 64  # that are looked at
 LOSSES = ("cross_entropy", "margin")
@@ -200,14 +200,14 @@ def _check_weights(networks):
 def _tried(model, x, weights):
     """The logits (1, c) of the first point; ValueError where the model does not take it, or gives no logits."""
     try:
-        model(x[:1].clone())
+        found = model(x[:1].clone())
     except Exception as error:
         if is_out_of_memory(error):
             raise
         kinds, came = {(w.dtype, w.device) for w in weights}, f"x {tuple(x.shape)} of {x.dtype} on {x.device}"
         way = "" if len(kinds) != 1 or (x.dtype, x.device) in kinds else "; take x.to('{1}', {0})".format(*kinds.pop())
         raise ValueError(f"the model fails at {came}: {(str(error) or repr(error)).splitlines()[0]}{way}") from error
-    return logits_of(model, x[:1])
+    return logits_in(found, x[:1])
 
 
 def _warn_of_short_steps(x, limits, eps, step, iterations):

@@ -21,11 +21,15 @@ def is_fast(model: Model) -> bool:
 
 
 def logits_of(model: Model, x: torch.Tensor) -> torch.Tensor:
-    """Return the logits (n, c) that are, or are part of, what `model` gives at x, in the precision of x.
+    """Return the logits (n, c) that `model` gives at x; see `logits_in`."""
+    return logits_in(model(x.clone()), x)  # some work in place
+
+
+def logits_in(found: object, x: torch.Tensor) -> torch.Tensor:
+    """Return the logits (n, c) that are, or are part of, what a model gave at x, in the precision of x.
 
     They may stand in the attribute or under the key "logits", or first in a tuple, list or dict. ValueError else.
     """
-    found = model(x.clone())  # some work in place
     if isinstance(found, Mapping) and found:
         found = found.get("logits", next(iter(found.values())))
     elif isinstance(found, tuple | list) or hasattr(found, "logits"):

@@ -32,15 +32,17 @@ def still(margins, svm, context):
 
     margins: {epoch: margins of the training points}; svm: the SVM's margins of the same points
     """
-    figure = _stage(margins, svm, context)
-    _add_frame(figure, margins, max(margins), _edges(margins, svm))
+    edges = plots.bin_edges([*margins.values(), svm])
+    figure = _stage(margins, svm, edges, context)
+    _add_frame(figure, margins, max(margins), edges)
     return figure
 
 
 @plots.style()
 def moving(margins, svm, context):
     """Return an animated GIF of all epochs of `margins`, as bytes, the same each time; arguments as in `still`."""
-    figure, edges = _stage(margins, svm, context), _edges(margins, svm)
+    edges = plots.bin_edges([*margins.values(), svm])
+    figure = _stage(margins, svm, edges, context)
     frame = _add_frame(figure, margins, min(margins), edges)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # else the panels would move with their texts
@@ -55,15 +57,11 @@ def moving(margins, svm, context):
         return Path(folder, "film.gif").read_bytes()
 
 
-def _edges(margins, svm):
-    return plots.bin_edges([*margins.values(), svm])
-
-
-def _stage(margins, svm, context):
+def _stage(margins, svm, edges, context):
     """The figure with all that does not move."""
     figure = plots.new_figure(height=3.9, width=6.0)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
-    edges, last = _edges(margins, svm), max(margins)
+    last = max(margins)
     tallest = max(np.histogram(values, edges)[0].max() for values in [*margins.values(), svm])
     above.stairs(np.histogram(svm, edges)[0], edges, fill=True, **SVM)
     for ax in (above, below):

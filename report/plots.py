@@ -157,10 +157,9 @@ def line(ax, runs, column, over="epoch", shift=0, **look):
             artist.set_transform(artist.get_transform() + moved)
 
 
-def smooth_line(ax, runs, column, label, pale=True, **look):
-    """Draw a line that jitters from epoch to epoch smoothed, and where `pale`, below it in pale as it is."""
-    if pale:
-        line(ax, runs, column, label=label, **look | {"alpha": 0.3, "linewidth": 0.5, "linestyle": "-", "marker": None})
+def smooth_line(ax, runs, column, label, **look):
+    """Draw a line that jitters from epoch to epoch smoothed, and below it in pale as it is."""
+    line(ax, runs, column, label=label, **look | {"alpha": 0.3, "linewidth": 0.5, "linestyle": "-", "marker": None})
     line(ax, smoothed(runs, column), column, label=f"{label}, smoothed", **look)
 
 

@@ -1,6 +1,5 @@
 """Which images a data set is made of now, as a text: results follow it, not the files' place or time."""
 
-import hashlib
 import json
 import warnings
 from contextlib import suppress
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from lib.data import embedded, sources
 from lib.data.names import TITLES
+from rules.sources import digest
 from workflow_scripts.common.files import write_json
 
 READ = Path(".snakemake/images_read.json")  # what was read last, that no start reads the same files again
@@ -23,8 +23,7 @@ def images_of(dataset, source, root, record, code):
     be the official ones.
     """
     if source == "embedded":  # reading them takes seconds
-        made_by = [hashlib.sha256(Path(module.__file__).read_bytes()).hexdigest() for module in (embedded, sources)]
-        return f"embedded, {' '.join(made_by)}"
+        return f"embedded, {digest([embedded.__file__, sources.__file__])}"
     files = sources.source_files(dataset, source, root)
     if not files:
         about = content_of(record)

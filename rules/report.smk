@@ -51,7 +51,7 @@ rule reference:
         pages=[
             *expand("paper_figures/reproduction.{kind}", kind=["html", "md"]),
             *expand("paper_figures/{figure}.png", figure=map(file_of, drawn())),
-            *["paper_figures/training.gif"] * ("training" in drawn()),
+            *(["paper_figures/training.gif"] if "training" in drawn() else []),
             *(
                 expand("paper_figures/{table}.{kind}", table=["table1", "table1_strong"], kind=["md", "tex"])
                 if attacked()
