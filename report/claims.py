@@ -124,7 +124,7 @@ CLAIMS = {  # key: statement of the paper, how we read it where that is open, ou
 
 
 NAMES = {  # of the claims, short enough for the head of a row
-    "1": "0/1 separated, minimum rises to the SVM's",
+    "1": "0/1 separated, minimum rises towards the SVM's",
     "2": "0/1: average keeps falling",
     "3": "minimum rises",
     "4": "average falls",

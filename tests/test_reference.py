@@ -81,6 +81,10 @@ def verdicts():
 def test_the_readme_shows_the_verdicts_of_todays_rules_on_the_committed_results(verdicts):
     lines = []
     for row in verdicts["rows"]:
-        symbols = [cell["badge"]["symbol"] if cell else "" for cell in row["cells"]]
+        symbols = [_symbol(cell) if cell else "" for cell in row["cells"]]
         lines.append(" | ".join([f"| {row['key']} {row['name']}", *symbols, ""]).rstrip(" "))
     assert "\n".join(lines) in (ROOT / "README.md").read_text()
+
+
+def _symbol(cell):
+    return "–" if cell["effect"] == "not run" else cell["badge"]["symbol"]
