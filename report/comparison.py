@@ -52,3 +52,23 @@ def failures(brackets):
     rates = counted.groupby([*NETWORK, "epoch", "split"], sort=False)[["found", "above"]].sum().reset_index()
     rate = 100 * rates["above"] / rates["found"].where(rates["found"] > 0)
     return rates.assign(rate=rate).rename(columns={"found": "points"}).drop(columns="above")
+
+
+def foretold(convergence, networks):
+    """Return how well margins told from few samples meet those of all, a dict a network of which all were drawn to see.
+
+    convergence: dataset, model, method, seed, samples, index, margin, foretold; networks: {(data set, model): Network}
+    From the most samples in the table up to those drawn elsewhere. In percent of a margin: bias (of the mean over
+    points and seeds) with its standard error, and rms of single points.
+    """
+    lines = []
+    for (dataset, model), table in convergence.groupby(["dataset", "model"], sort=False):
+        network, of_point = networks[dataset, model], table.set_index(["seed", "index"])
+        if network.drawn is None or network.checked is not None:
+            continue
+        drawn = table["samples"][table["samples"] <= network.drawn].max()
+        told, real = (of_point[of_point["samples"] == n] for n in (drawn, network.samples))
+        error = 100 * (told["foretold"] / real["margin"] - 1)
+        line = {"dataset": dataset, "model": model, "points": len(error), "drawn": drawn, "samples": network.samples}
+        lines.append(line | {"bias": error.mean(), "error": error.sem(), "rms": (error**2).mean() ** 0.5})
+    return lines

@@ -21,7 +21,7 @@ START = {"image": "the image", "ball": "a random point of the ball"}  # of the a
 def content(frames, context, claims, *, runs, seconds, commit, figures):
     """Return all that the page says, as a dict of texts and of tables of texts.
 
-    frames: the tidy tables "attacks", "margin_summary", "strong", "brackets"
+    frames: the tidy tables "attacks", "margin_summary", "strong", "brackets", "convergence"
     claims: of `verdicts.judge`; runs: the records of the training runs; seconds: {"training": s, "other jobs": s}
     figures: [{"name", "title", "caption", "picture" (svg or gif, a path), "file" (beside the page)}]
     """
@@ -44,6 +44,7 @@ def content(frames, context, claims, *, runs, seconds, commit, figures):
         "readings": _readings(readings, context),
         "overstated": _overstated(readings, context),
         "failures": _failures(comparison.failures(frames["brackets"]), context),
+        "foretold": _foretold(comparison.foretold(frames["convergence"], context.networks), context),
         "general": GENERAL,
         "figures": figures,
         "settings": context.settings,
@@ -78,8 +79,9 @@ def _networks(context):
     """What was run of each network, above what the paper ran."""
     found = [(title(context, *name), name[1], sizes) for name, sizes in context.networks.items()]
     found += [("Paper, LR", "lr", paper("lr")), ("Paper, MLP and CNN", "mlp", paper("mlp"))]
-    rows = [[name, *(_size(field, sizes, model) for field in WORDS)] for name, model, sizes in found]
-    return {"header": ["Network", *(word[0].upper() + word[1:] for word in WORDS.values())], "rows": rows, "words": 1}
+    fields = {field: words[0].upper() + words[1:] for field, words in WORDS.items() if field != "checked"}
+    rows = [[name, *(_size(field, sizes, model) for field in fields)] for name, model, sizes in found]
+    return {"header": ["Network", *fields.values()], "rows": rows, "words": 1}
 
 
 def _size(field, sizes, model):
@@ -185,3 +187,21 @@ def _failures(rates, context):
             rows.append([*row, *(of_epoch.get(epoch, "") for epoch in epochs)])
     header = ["Data", "Network", "Points", "Number", *(f"epoch {epoch}" for epoch in epochs)]
     return {"header": header, "rows": rows, "words": 3}
+
+
+def _foretold(found, context):
+    rows = []
+    for line in found:
+        counts = [f"{line[name]:,}" for name in ("points", "drawn", "samples")]
+        errors = [f"{number(line['bias'], '+.2f')} ± {line['error']:.2f}", f"{line['rms']:.2f}"]
+        rows.append([title(context, line["dataset"]), MODELS[line["model"]], *counts, *errors])
+    header = [
+        "Data",
+        "Network",
+        "Points",
+        "Extrapolated from",
+        "To",
+        "Error of the average, %",
+        "Of single points, rms, %",
+    ]
+    return {"header": header, "rows": rows, "words": 2}

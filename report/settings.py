@@ -14,7 +14,9 @@ BY_NETWORK |= dict.fromkeys(["points.train", "points.test", "margins.followed"],
 BY_NETWORK |= dict.fromkeys(
     ["margins.samples", "margins.drawn", "attack.points", "attack.iterations", "bracket.steps"], NETWORKS
 )
-BY_NETWORK |= dict.fromkeys(["strong.iterations", "masking.points", "convergence.points"], NETWORKS)
+BY_NETWORK |= dict.fromkeys(
+    ["strong.iterations", "masking.points", "convergence.points", "convergence.drawn"], NETWORKS
+)
 
 
 class Network(NamedTuple):
@@ -28,6 +30,7 @@ class Network(NamedTuple):
     images: int | None = None
     steps: int | None = None
     strong_steps: int | None = None
+    checked: int | None = None  # samples drawn to follow the margins over them: figure S1
 
 
 WORDS = {
@@ -39,13 +42,14 @@ WORDS = {
     "images": "attacked images",
     "steps": "PGD steps",
     "strong_steps": "steps of the strong PGDs",
+    "checked": "samples of figure S1 extrapolated from",
 }
 DECISIVE = {  # what the lines of a tidy table depend on
     "curves": ["epochs"],
     "margins": ["epochs", "train", "test", "samples", "drawn"],
     "margin_summary": ["epochs", "train", "test", "samples", "drawn"],
     "brackets": ["epochs", "train", "test", "samples", "drawn"],
-    "convergence": ["epochs", "samples", "drawn"],
+    "convergence": ["epochs", "samples", "checked"],
     "attacks": ["epochs", "images", "steps"],
     "strong": ["epochs", "images", "strong_steps"],
     "masking": ["epochs", "steps"],
@@ -85,9 +89,9 @@ def network(config, dataset, model):
     if model in LINEAR:
         return Network(of("training.epochs"), *points)
     attacked = of("attack.points"), of("attack.iterations"), of("strong.iterations")
-    samples, drawn = of("margins.samples"), of("margins.drawn")
-    extrapolated = drawn is not None and drawn < samples
-    return Network(of("training.epochs"), *points, samples, drawn if extrapolated else None, *attacked)
+    samples = of("margins.samples")
+    drawn, checked = (n if n and n < samples else None for n in (of("margins.drawn"), of("convergence.drawn")))
+    return Network(of("training.epochs"), *points, samples, drawn, *attacked, checked)
 
 
 def configured(config):
@@ -108,7 +112,7 @@ def paper(model):
     """Return the paper's Network (appendix A): the same on every data set."""
     if model in LINEAR:
         return Network(epochs=1000, train=500, test=500)
-    return Network(200, 500, 500, samples=51200, drawn=51200, images=TEST_IMAGES, steps=1000, strong_steps=1000)
+    return Network(200, 500, 500, 51200, 51200, images=TEST_IMAGES, steps=1000, strong_steps=1000, checked=51200)
 
 
 def scale(of_networks, tables, without=()):
@@ -123,7 +127,7 @@ def scale(of_networks, tables, without=()):
             whole, less = [], {}  # networks that have such a thing; {the paper's: {ours: networks with less}}
             for name, of_network in of_networks.items():
                 ours, theirs = getattr(of_network, field), getattr(paper(name[1]), field)
-                whole += [name] if theirs and (ours is not None or field == "drawn") else []
+                whole += [name] if theirs and (ours is not None or field in ("drawn", "checked")) else []
                 if ours is not None and theirs is not None and ours < theirs:
                     less.setdefault(theirs, {}).setdefault(ours, []).append(name)
             for theirs, of_ours in less.items():

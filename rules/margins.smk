@@ -127,7 +127,7 @@ rule convergence:
             subset=for_network("convergence.points"),
             radius=config["margins"]["radius"],
             samples=for_network("margins.samples"),
-            drawn=for_network("margins.drawn"),
+            drawn=for_network("convergence.drawn"),
             precision=config["margins"]["precision"],
             margins_seed=config["margins"]["seed"],
         ),

@@ -44,8 +44,8 @@ def _work(rule, config, run):
     if rule == "train":
         return sizes.epochs * train, IMAGES
     if rule in ("margins", "convergence"):
-        measured = points if rule == "margins" else of("convergence.points")
-        return measured * 9 * (sizes.drawn or sizes.samples), CLASS_GRADIENTS
+        measured, drawn = (points, sizes.drawn) if rule == "margins" else (of("convergence.points"), sizes.checked)
+        return measured * 9 * (drawn or sizes.samples), CLASS_GRADIENTS
     radii, images = len(config["attack"]["eps"][run.dataset]), sizes.images or TEST_IMAGES
     if rule == "attack":
         return images * radii * sizes.steps, STEPS

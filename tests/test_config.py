@@ -26,6 +26,8 @@ def test_values_of_the_paper():
         "learning_rate": 0.01,
         "momentum": 0.9,
         "batch_size": {"lr": 128, "mlp": 128, "cnn": 128},
+        "gradient": "batch",
+        "dropout": 0,
         "epochs": {"lr": 1000, "mlp": 200, "cnn": 200},
     }
     assert (CONFIG["objective"]["lambda"], CONFIG["objective"]["beta"]) == (0.1, 1e-3)

@@ -58,7 +58,10 @@ EDITS = {  # a key, an edit of it on top of tests/tiny.yaml, and the rules that 
     "checkpoints": ({"checkpoints": {"mlp": [2]}}, OF_MARGINS),
     "margins.radius": ({"margins": {"radius": 4}}, SAMPLED),
     "margins.samples": ({"margins": {"samples": {"mnist": 5}}}, REPEATED | {"fig6", "fig7"}),
-    "margins.drawn": ({"margins": {"drawn": {"cifar10": 21}}}, REPEATED | {"fig2", "fig5"}),
+    "margins.drawn": (
+        {"margins": {"drawn": {"cifar10": 21}}},
+        (REPEATED - {"convergence", "figS1"}) | {"fig2", "fig5"},
+    ),
     "margins.precision": ({"margins": {"precision": "float32"}}, SAMPLED),
     "margins.followed": ({"margins": {"followed": ["std"]}}, OF_MARGINS - {"fig2", "fig5", "fig7"}),
     "margins.seed": ({"margins": {"seed": 1}}, SAMPLED),
@@ -77,6 +80,7 @@ EDITS = {  # a key, an edit of it on top of tests/tiny.yaml, and the rules that 
     "masking.floors": ({"masking": {"floors": [0.0, 1.0e-5]}}, MASKING),
     "masking.factors": ({"masking": {"factors": [1, 9]}}, MASKING),
     "convergence.points": ({"convergence": {"points": 2}}, CONVERGENCE),
+    "convergence.drawn": ({"convergence": {"drawn": {"cifar10": 21}}}, CONVERGENCE),
 }
 SAME = {  # another way to write the same
     "5 for 5.0": {"margins": {"radius": 5}, "objective": {"tau": {"mnist": {"mlp": 5.0}}}},

@@ -4,6 +4,7 @@ import pytest
 
 from report import comparison
 from report import table1 as tables
+from report.settings import Network
 from tests.report.reproduced import reproduced
 from tests.report.tidy import QUICK
 
@@ -65,3 +66,18 @@ def test_failure_rate_without_an_adversarial_point():
     point = RUN | {"epoch": 1, "split": "test", "index": 0, "margin": 5.0, "distance": np.inf}
     (row,) = comparison.failures(pd.DataFrame([point])).itertuples()
     assert row.points == 0 and np.isnan(row.rate)
+
+
+def test_margins_told_from_few_samples_are_checked_where_all_were_drawn():
+    points = pd.DataFrame({"dataset": "mnist", "model": "mlp", "method": "std", "seed": 0, "index": [3, 8, 9]})
+    few = points.assign(samples=800, margin=[1.2, 2.2, -1.1], foretold=[1.01, 1.98, -1.0])
+    fewer, every = few.assign(samples=400, foretold=9.0), few.assign(samples=51200, margin=[1.0, 2.0, -1.0])
+    table = pd.concat([fewer, few, few.assign(samples=1600), every.assign(foretold=every["margin"])])
+    network = Network(200, 500, 500, 51200, 1024, images=10, steps=10, strong_steps=10)
+    (line,) = comparison.foretold(table, {("mnist", "mlp"): network})
+    assert (line["points"], line["drawn"], line["samples"]) == (3, 800, 51200)
+    errors = [1.0, -1.0, 0.0]
+    assert line["bias"] == pytest.approx(0, abs=1e-9) and line["rms"] == pytest.approx((2 / 3) ** 0.5)
+    assert line["error"] == pytest.approx(np.std(errors, ddof=1) / 3**0.5)
+    assert not comparison.foretold(table, {("mnist", "mlp"): network._replace(drawn=None)})
+    assert not comparison.foretold(table, {("mnist", "mlp"): network._replace(checked=1024)})
