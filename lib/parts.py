@@ -24,7 +24,7 @@ def samples_at_once(model: Model, x: torch.Tensor, *, directions: int | None = N
     memory = torch.cuda.get_device_properties(x.device).total_memory // 4 if x.is_cuda else _SLOW_BYTES
     if not is_fast(model):
         return max(1, min(_SLOW_SAMPLES, memory // _tape(model, x)))
-    z, sizes = x[:1], [x[0].numel()]
+    z, sizes = x[:1].clone(), [x[0].numel()]  # some layers work in place
     with torch.no_grad():
         for layer in layers_of(model):
             z = layer(z)
