@@ -52,9 +52,10 @@ def _unpacked(model):
 
 def _is_plain(module):
     """Whether a call of the module is its class's forward, as torch wrote it: no hooks, no method replaced."""
-    own = _METHODS.get(type(module), {})
+    if not (own := _METHODS.get(type(module))):
+        return False
     kept = all(getattr(type(module), name) is own[name] for name in own) and not vars(module).keys() & own.keys()
-    return bool(own) and kept and not any(getattr(module, hooks, ()) for hooks in _HOOKS)
+    return kept and not any(getattr(module, hooks, ()) for hooks in _HOOKS)
 
 
 def _linear(layer, precision):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial, wraps
 from itertools import chain
-from types import CellType
+from types import CellType, ModuleType
 
 import torch
 from torch import nn
@@ -141,9 +141,11 @@ def _networks(holder, depth=3):
         parts = holder.values() if isinstance(holder, dict) else holder
     elif inspect.isfunction(holder) and (holder.__module__ or "").split(".")[0] != "torch":
         cells = [cell.cell_contents for cell in holder.__closure__ or () if cell != CellType()]  # an empty one has none
-        parts = [*cells, *(holder.__globals__.get(name) for name in holder.__code__.co_names)]
-    elif callable(holder) and not isinstance(holder, type):
-        parts = [getattr(holder, name, None) for name in ("__self__", "func", "args", "keywords")]
+        parts = [*cells, holder.__defaults__, holder.__kwdefaults__]
+        parts += [holder.__globals__.get(name) for name in holder.__code__.co_names]
+    elif not isinstance(holder, type | ModuleType):
+        names = ("__self__", "func", "args", "keywords") if callable(holder) else ()
+        parts = [getattr(holder, name, None) for name in (*names, *getattr(type(holder), "__slots__", ()))]
         parts += vars(holder).values() if hasattr(holder, "__dict__") else ()
     return [module for part in parts if depth for module in _networks(part, depth - 1)]
 

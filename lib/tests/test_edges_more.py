@@ -6,6 +6,7 @@ from torch import nn
 
 from lib.pullback import is_fast
 from lib.tests.test_edges import MEASURES, Through, X, Y, assert_same, measured
+from lib.tests.test_edges_refused import MODE, new_head, said, state
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* has no fast gradients")
 
@@ -21,3 +22,42 @@ def test_a_first_layer_in_place_leaves_the_points_as_they_were(layers):
         found = MEASURES[name](model, x, Y)
         assert torch.equal(x, X - 0.5), name
         torch.testing.assert_close(found, MEASURES[name](Through(model), x, Y), rtol=1e-3, atol=1e-5)
+
+
+class Holder:
+    def __init__(self, net):
+        self.net = net
+
+    def logits(self, x):
+        return self.net(x)
+
+
+class Slots:
+    __slots__ = ("net",)
+
+    def __init__(self, net):
+        self.net = net
+
+    def __call__(self, x):
+        return self.net(x)
+
+
+HIDDEN = {
+    "method of an object": lambda net: Holder(net).logits,
+    "object in a closure": lambda net: (lambda holder: lambda x: holder.logits(x))(Holder(net)),
+    "default": lambda net: lambda x, net=net: net(x),
+    "keyword default": lambda net: lambda x, *, nets=(net,): nets[0](x),
+    "slots": Slots,
+}
+
+
+@pytest.mark.parametrize("layer", [nn.Dropout(0.5), nn.BatchNorm1d(4)])
+@pytest.mark.parametrize("name", HIDDEN)
+def test_a_network_in_training_mode_is_found_wherever_it_hides(name, layer):
+    network = new_head(layer)
+    before = state(network)
+    found = []
+    caught = said(lambda: found.append(measured(HIDDEN[name](network), y=Y)))
+    assert len(caught) == len(MEASURES) and all(MODE in str(warning.message) for warning in caught)
+    assert_same(found[0], measured(network.eval(), y=Y))
+    assert all(torch.equal(now, kept) for now, kept, *_ in before[1].values())
