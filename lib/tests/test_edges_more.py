@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from lib import gradient_lengths, linear_margins
 from lib.pullback import is_fast
-from lib.tests.test_edges import MEASURES, Through, X, Y, assert_same, measured
+from lib.tests.test_edges import MEASURES, Through, X, Y, assert_same, measured, network
 from lib.tests.test_edges_refused import MODE, new_head, said, state
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* has no fast gradients")
@@ -54,10 +55,20 @@ HIDDEN = {
 @pytest.mark.parametrize("layer", [nn.Dropout(0.5), nn.BatchNorm1d(4)])
 @pytest.mark.parametrize("name", HIDDEN)
 def test_a_network_in_training_mode_is_found_wherever_it_hides(name, layer):
-    network = new_head(layer)
-    before = state(network)
+    hidden = new_head(layer)
+    before = state(hidden)
     found = []
-    caught = said(lambda: found.append(measured(HIDDEN[name](network), y=Y)))
+    caught = said(lambda: found.append(measured(HIDDEN[name](hidden), y=Y)))
     assert len(caught) == len(MEASURES) and all(MODE in str(warning.message) for warning in caught)
-    assert_same(found[0], measured(network.eval(), y=Y))
+    assert_same(found[0], measured(hidden.eval(), y=Y))
     assert all(torch.equal(now, kept) for now, kept, *_ in before[1].values())
+
+
+@pytest.mark.parametrize("kind", [torch.uint16, torch.uint32, torch.uint64, torch.bool, torch.bfloat16])
+def test_labels_come_in_the_newer_types_of_torch(kind):
+    y, linear = Y % 2, (torch.rand(4, 16), torch.rand(4))
+    assert torch.equal(gradient_lengths(network(), X, y.to(kind)), gradient_lengths(network(), X, y))
+    assert torch.equal(linear_margins(*linear, X, y.to(kind)), linear_margins(*linear, X, y))
+    if kind != torch.bool:
+        with pytest.raises(ValueError, match=r"^y holds 7(\.0)?: give whole labels, from 0 to 3$"):
+            gradient_lengths(network(), X, (7 * y).to(kind))
