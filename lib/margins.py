@@ -100,7 +100,7 @@ def margins_by_samples(
     """
     _check(counts, samples)
     if seeds is None:
-        seeds = torch.randint(2**62, (len(x),), generator=generator).tolist()
+        seeds = torch.randint(2**62, (len(x),), generator=generator, device="cpu").tolist()
     seeds = [int(seed) for seed in seeds]
     if len(seeds) != len(x) or any(not 0 <= seed < 2**62 for seed in seeds):
         raise ValueError(f"{len(seeds)} seeds for {len(x)} points: give each one of its own, from 0 to 2^62 - 1")
@@ -167,7 +167,7 @@ def _drawn(x, seeds, radius, count):
 
     A block has a seed of its own. For a GPU, threads draw the next ones, into memory from which they go up at once.
     """
-    like = torch.empty(0, dtype=x.dtype)
+    like = torch.empty(0, dtype=x.dtype, device="cpu")
 
     def draw(i, start):
         # Neighbouring seeds must not meet in each other's blocks; torch uses the low 32 bits.
