@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from lib import gradient_lengths, linear_margins
+from lib import evaluate, gradient_lengths, linear_margins, sampled_margins
 from lib.pullback import is_fast
-from lib.tests.test_edges import MEASURES, Through, X, Y, assert_same, measured, network
+from lib.tests.test_edges import MEASURES, PGD, Through, X, Y, assert_same, measured, network
 from lib.tests.test_edges_refused import MODE, new_head, said, state
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* has no fast gradients")
@@ -72,3 +72,49 @@ def test_labels_come_in_the_newer_types_of_torch(kind):
     if kind != torch.bool:
         with pytest.raises(ValueError, match=r"^y holds 7(\.0)?: give whole labels, from 0 to 3$"):
             gradient_lengths(network(), X, (7 * y).to(kind))
+
+
+class Tripled(torch.Tensor):
+    """A weight that changes what a linear layer does with it, as quantised ones do."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        with torch._C.DisableTorchFunctionSubclass():
+            found = function(*args, **(kwargs or {})) if function is nn.functional.linear else None
+        if found is not None:
+            return 3 * found.as_subclass(torch.Tensor)
+        return super().__torch_function__(function, types, args, kwargs)
+
+
+class Squared(torch.overrides.TorchFunctionMode):
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        found = function(*args, **(kwargs or {}))
+        return found * found if function is nn.functional.relu else found
+
+
+def test_weights_of_other_types_and_function_modes_count():
+    odd, plain = network(), network()
+    odd[1].weight = nn.Parameter(odd[1].weight.detach().as_subclass(Tripled))
+    assert is_fast(plain) and not is_fast(odd)
+    assert_same(measured(odd, y=Y), measured(Through(odd), y=Y))
+    expected = measured(nn.Sequential(*plain[:2], Through(nn.ReLU()), Through(Square()), plain[3]), y=Y)
+    with Squared():
+        assert not is_fast(plain)
+        assert_same(measured(plain, y=Y), expected)
+
+
+class Square(nn.Module):
+    def forward(self, x):
+        return x * x
+
+
+@pytest.mark.parametrize("around", [Through, lambda model: model])
+def test_a_default_device_that_is_not_that_of_the_points_is_no_obstacle(around):
+    model, screened = around(network()), {"samples": 40, "radius": 90.0, "seeds": range(6), "precision": "bfloat16"}
+    expected, plain = measured(model, y=Y), sampled_margins(model, X, Y, **screened)
+    with torch.device("meta"):
+        for name in ("margins", "foretold", "norms", "steps", "strong", "lengths", "distances"):
+            torch.testing.assert_close(MEASURES[name](model, X, Y), expected[name], rtol=1e-3, atol=1e-5)
+        evaluate(model, X, Y, samples=20, drawn=None, radius=90.0, steps=8, progress=False, **PGD, eps=0.1)
+        assert torch.equal(sampled_margins(model, X, Y, **screened), plain)
+        sampled_margins(model, X, Y, samples=2, radius=90)
