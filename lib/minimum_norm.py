@@ -84,6 +84,7 @@ def _fmn(pull, x, top, length, limits, steps, delta, radius, nearest, best):
         shorter = crossed & (size < best)
         best, nearest = torch.where(shorter, size, best), torch.where(_column(shorter, x), delta, nearest)
         outwards = (1 + change) * torch.where(best < torch.inf, radius, size + gap.abs() / steepness)
+        outwards = torch.where(outwards > 0, outwards, torch.finfo(x.dtype).eps)  # a tie: the smallest step off it
         radius = torch.where(crossed, torch.minimum(radius * (1 - change), best), outwards)
         pace = torch.where(steepness > 0, share * radius / steepness, 0.0)
         delta = delta - g * _column(pace, x)
