@@ -100,11 +100,11 @@ def loss_direction(logits: torch.Tensor, y: torch.Tensor, loss: str) -> tuple[to
         v = torch.zeros_like(z).scatter(1, others.argmax(1, keepdim=True), 1.0)
         log_scale = torch.zeros_like(z[:, 0])
     else:
-        v = (others - others.amax(1, keepdim=True)).exp()  # 0 at the own class
+        v = (others - others.amax(1, keepdim=True)).exp().nan_to_num(0.0)  # 0 at the own class; nan: no other one
         log_scale = others.amax(1) - z.logsumexp(1)
     v = torch.where(own, -v.sum(1, keepdim=True), v)
     norm = v.norm(dim=1)
-    return v / norm[:, None], log_scale.exp() * norm
+    return v / norm.clamp(min=torch.finfo(v.dtype).tiny)[:, None], log_scale.exp() * norm
 
 
 @door

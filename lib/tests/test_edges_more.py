@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from lib import evaluate, gradient_lengths, linear_margins, sampled_margins
+from lib import attack_distances, evaluate, gradient_lengths, linear_margins, robust_accuracy, sampled_margins, withstands
 from lib.pullback import is_fast
-from lib.tests.test_edges import MEASURES, PGD, Through, X, Y, assert_same, measured, network
+from lib.tests.test_edges import MEASURES, PGD, Held, Through, X, Y, assert_same, measured, network
 from lib.tests.test_edges_refused import MODE, new_head, said, state
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* has no fast gradients")
@@ -118,3 +118,20 @@ def test_a_default_device_that_is_not_that_of_the_points_is_no_obstacle(around):
         evaluate(model, X, Y, samples=20, drawn=None, radius=90.0, steps=8, progress=False, **PGD, eps=0.1)
         assert torch.equal(sampled_margins(model, X, Y, **screened), plain)
         sampled_margins(model, X, Y, samples=2, radius=90)
+
+
+def test_ties_are_at_distance_zero():
+    for classes in (2, 3):
+        x = torch.tensor([0.0, 0.3, -4.0])[:, None].expand(3, classes)
+        assert attack_distances(nn.Flatten(), x).max() < 1e-6
+        assert not withstands(nn.Flatten(), x, [0, 0, 0], eps=0.001, bounds=None).any()
+
+
+def test_a_class_without_others_has_no_gradient_and_no_boundary():
+    def alone(z):
+        return z.masked_fill(torch.arange(4) != 2, -torch.inf)
+
+    model, y = Held(network(), alone), torch.full((6,), 2)
+    assert torch.equal(gradient_lengths(model, X, y), torch.zeros(6, dtype=torch.float64))
+    assert attack_distances(model, X, steps=8).isinf().all()
+    assert robust_accuracy(model, X, y, eps=(0, 1.0), step=0.5, iterations=3) == [100, 100]
