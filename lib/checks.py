@@ -56,7 +56,8 @@ def door(function: Callable) -> Callable:
                 limits = limits_of(given.get("bounds"), x)
                 if changed:
                     warn("a part of the model is in training mode: it is measured in eval mode, call model.eval()")
-                warn_of_slips(model, x, pixels="radius" in given and "bounds" not in given)
+                with _explained(x, " with gradients"):
+                    warn_of_slips(model, x, pixels="radius" in given and "bounds" not in given)
                 if {"eps", "step", "iterations"} <= given.keys():
                     _warn_of_short_steps(x, limits, max(given["eps"]), given["step"], given["iterations"])
                 return function(**given)
@@ -153,7 +154,7 @@ def _networks(holder, depth=3):
 @contextmanager
 def _in_eval_mode(networks: list[nn.Module], answer: Callable[[], torch.Tensor]) -> Iterator[bool]:
     """Put networks in eval mode, yield whether this changes the answer, and restore their modes and buffers."""
-    modules = list(dict.fromkeys(module for net in networks for module in net.modules()))
+    modules = list(dict.fromkeys(module for net in networks for module in net.modules() if hasattr(module, "training")))
     modes = [module.training for module in modules]
     kept = [(m, name, b, b.clone()) for m in modules for name, b in m.named_buffers(recurse=False)]
     try:
@@ -201,15 +202,24 @@ def _check_weights(networks):
 
 def _tried(model, x, weights):
     """The logits (1, c) of the first point; ValueError where the model does not take it, or gives no logits."""
-    try:
+    kinds = {(w.dtype, w.device) for w in weights}
+    way = "" if len(kinds) != 1 or (x.dtype, x.device) in kinds else "; take x.to('{1}', {0})".format(*kinds.pop())
+    with _explained(x, way=way):
         found = model(x[:1].clone())
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        kinds, came = {(w.dtype, w.device) for w in weights}, f"x {tuple(x.shape)} of {x.dtype} on {x.device}"
-        way = "" if len(kinds) != 1 or (x.dtype, x.device) in kinds else "; take x.to('{1}', {0})".format(*kinds.pop())
-        raise ValueError(f"the model fails at {came}: {(str(error) or repr(error)).splitlines()[0]}{way}") from error
     return logits_in(found, x[:1])
+
+
+@contextmanager
+def _explained(x, where="", way=""):
+    """Make one line of what a model raises at x."""
+    try:
+        yield
+    except Exception as error:
+        told = (str(error) or repr(error)).splitlines()[0]
+        if is_out_of_memory(error) or isinstance(error, Warning) or (where and isinstance(error, ValueError)):
+            raise
+        came = f"x {tuple(x.shape)} of {x.dtype} on {x.device}{where}"
+        raise ValueError(f"the model fails at {came}: {told}{way}") from error
 
 
 def _warn_of_short_steps(x, limits, eps, step, iterations):

@@ -60,7 +60,9 @@ def labels(y: Any, n: int, classes: int, device: torch.device) -> torch.Tensor:
     y, whole = y.to(device), y.to(device, torch.int64)
     wrong = (whole.to(y.dtype) != y) | (whole < 0) | (whole >= classes)  # unsigned types compare with their own alone
     if wrong.any():
-        raise ValueError(f"y holds {y.tolist()[wrong.tolist().index(True)]}: give whole labels, from 0 to {classes - 1}")
+        raise ValueError(
+            f"y holds {y.tolist()[wrong.tolist().index(True)]}: give whole labels, from 0 to {classes - 1}"
+        )
     return whole
 
 

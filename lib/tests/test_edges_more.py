@@ -4,7 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from lib import attack_distances, evaluate, gradient_lengths, linear_margins, robust_accuracy, sampled_margins, withstands
+from lib import (
+    attack_distances,
+    evaluate,
+    gradient_lengths,
+    linear_margins,
+    robust_accuracy,
+    sampled_margins,
+    withstands,
+)
 from lib.pullback import is_fast
 from lib.tests.test_edges import MEASURES, PGD, Held, Through, X, Y, assert_same, measured, network
 from lib.tests.test_edges_refused import MODE, new_head, said, state
@@ -135,3 +143,45 @@ def test_a_class_without_others_has_no_gradient_and_no_boundary():
     assert torch.equal(gradient_lengths(model, X, y), torch.zeros(6, dtype=torch.float64))
     assert attack_distances(model, X, steps=8).isinf().all()
     assert robust_accuracy(model, X, y, eps=(0, 1.0), step=0.5, iterations=3) == [100, 100]
+
+
+class Overwritten(nn.Module):
+    def forward(self, x):
+        y = x.exp()
+        z = y * y
+        y.add_(1)
+        return z
+
+
+class OneWay(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+
+def checkpointed(x):
+    return torch.utils.checkpoint.checkpoint(network(), x, use_reentrant=True)
+
+
+NO_WAY_BACK = {
+    "in place": nn.Sequential(network(), Overwritten()),
+    "one way": lambda x: network()(OneWay.apply(x)),
+    "numpy": lambda x: network()(torch.tensor(x.numpy())),
+    "batch of one": lambda x: network()(x.view(1, 1, 4, 4)),
+    "checkpoint": checkpointed,
+}
+
+
+@pytest.mark.filterwarnings("ignore:None of the inputs")
+@pytest.mark.parametrize("name", NO_WAY_BACK)
+def test_a_model_that_fails_on_the_way_back_is_named_in_one_line(name):
+    for measure in MEASURES.values():
+        with pytest.raises(ValueError, match=r"^the model fails at x \(6, 1, 4, 4\) of .* with gradients: .+") as error:
+            measure(NO_WAY_BACK[name], X, Y)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit", "ignore::DeprecationWarning")
+def test_a_frozen_script_has_no_mode_and_is_measured():
+    frozen = torch.jit.freeze(torch.jit.script(network()))
+    assert_same(measured(frozen, y=Y), measured(network(), y=Y))
