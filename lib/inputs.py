@@ -84,11 +84,15 @@ def positive(name: str, value: Any, zero: bool = False) -> float:
 
 def radii(eps: Any) -> list[float]:
     """Return one or several L2 radii as a list, in the order given; ValueError for none, negative or infinite ones."""
-    eps = eps.tolist() if hasattr(eps, "tolist") else eps
-    eps = list(eps) if isinstance(eps, list | tuple | set | range) else [eps]
-    if not eps:
+    if not (eps := several(eps)):
         raise ValueError("eps is empty: give a radius, or several")
     return [positive("eps", value, zero=True) for value in eps]
+
+
+def several(values: Any) -> list:
+    """Return one or several settings as a list."""
+    values = values.tolist() if hasattr(values, "tolist") else values
+    return list(values) if isinstance(values, list | tuple | set | range) else [values]
 
 
 def _number(name, value):

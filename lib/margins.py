@@ -14,7 +14,7 @@ import torch
 from .caller import warn
 from .checks import check_logits, door
 from .extremes import LEAST, expected_maximum
-from .inputs import labels, points, tensor
+from .inputs import labels, points, several, tensor, whole
 from .pullback import Model, Progress, logits_of
 from .screen import largest_first
 
@@ -98,11 +98,11 @@ def margins_by_samples(
 
     Foretold is NaN from fewer than extremes.LEAST draws, unless they are all. Other arguments as for sampled_margins.
     """
-    _check(counts, samples)
+    counts = _checked(counts, samples)
     if seeds is None:
-        seeds = torch.randint(2**62, (len(x),), generator=generator, device="cpu").tolist()
-    seeds = [int(seed) for seed in seeds]
-    if len(seeds) != len(x) or any(not 0 <= seed < 2**62 for seed in seeds):
+        seeds = torch.randint(2**62, (len(x),), generator=generator, device="cpu")
+    seeds = several(tensor(seeds, "seeds"))
+    if len(seeds) != len(x) or any(not (0 <= seed < 2**62 and seed == int(seed)) for seed in seeds):
         raise ValueError(f"{len(seeds)} seeds for {len(x)} points: give each one of its own, from 0 to 2^62 - 1")
     with torch.no_grad():
         logits = torch.cat([logits_of(model, point) for point in x.split(1)])  # so no bit hangs on other points
@@ -171,7 +171,7 @@ def _drawn(x, seeds, radius, count):
 
     def draw(i, start):
         # Neighbouring seeds must not meet in each other's blocks; torch uses the low 32 bits.
-        source = torch.Generator().manual_seed((seeds[i] * 0x9E3779B97F4A7C15 + start) % 2**63)
+        source = torch.Generator().manual_seed((int(seeds[i]) * 0x9E3779B97F4A7C15 + start) % 2**63)
         block = uniform_ball(BLOCK, x.shape[1:], radius, source, like=like)[: count - start]
         return i, start, block.pin_memory() if x.is_cuda else block.to(x.device)
 
@@ -200,8 +200,10 @@ def _sign(top, y):
     return torch.where(top == y, 1.0, -1.0)
 
 
-def _check(counts, samples):
-    if not len(counts) or counts[0] < 1 or list(counts) != sorted(set(counts)):
-        raise ValueError(f"numbers of samples are {list(counts)}: give one or more in ascending order, the least 1")
+def _checked(counts, samples):
+    counts = [whole("a number of samples", count) for count in several(counts)]
+    if not counts or counts != sorted(set(counts)):
+        raise ValueError(f"numbers of samples are {counts}: give one or more in ascending order, the least 1")
     if counts[-1] > samples or (LEAST > counts[-1] != samples):
         raise ValueError(f"{counts[-1]} of {samples} samples are drawn: draw at least {LEAST} of them, or all")
+    return counts
