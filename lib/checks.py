@@ -60,7 +60,9 @@ def door(function: Callable) -> Callable:
                     warn_of_slips(model, x, pixels="radius" in given and "bounds" not in given)
                 if {"eps", "step", "iterations"} <= given.keys():
                     _warn_of_short_steps(x, limits, max(given["eps"]), given["step"], given["iterations"])
-                return function(**given)
+                found = function(**given)
+                _warn_of_rounding(x, found.median() if "starts" in given else given.get("step", given.get("radius")))
+                return found
 
     return entered
 
@@ -116,6 +118,10 @@ def _settings(given):
             given[name] = positive(name, given[name], zero)
     if "eps" in given:
         given["eps"] = radii(given["eps"])
+    if not isinstance(given.get("generator"), torch.Generator | None):
+        raise ValueError(f"generator is {given['generator']}: give a torch.Generator on the CPU, or None")
+    if not (given.get("progress") is None or callable(given["progress"]) or {"radius", "bounds"} <= given.keys()):
+        raise ValueError(f"progress is {given['progress']}: give a function of (done, total), or None")
     if given.get("loss", LOSSES[0]) not in LOSSES:
         raise ValueError(f"loss is {given['loss']!r}: choose {' or '.join(LOSSES)}")
 
@@ -226,6 +232,13 @@ def _warn_of_short_steps(x, limits, eps, step, iterations):
     reach = step * iterations
     if reach < eps * (1 - 1e-6) and reach < torch.maximum(x - limits[0], limits[1] - x).flatten(1).norm(dim=1).max():
         warn(f"{iterations} steps of {step:g} cannot reach eps {eps:g}: take {math.ceil(eps / step)}, or longer ones")
+
+
+def _warn_of_rounding(x, moved):
+    """Warn where moves so long, shared among the features, are about as small as the rounding of x."""
+    size = x.abs().max()
+    if moved is not None and moved < x[0].numel() ** 0.5 * torch.finfo(x.dtype).eps * size:
+        warn(f"moves of {moved:.2g} are lost to rounding, x is {x.dtype} up to {size:.2g}: take x and model.double()")
 
 
 def _without_compiling() -> AbstractContextManager:

@@ -1,4 +1,6 @@
-"""More of the edges: what a first layer writes over, where a network hides, steps that rounding swallows, odd labels."""
+"""More of the edges: first layers in place, hidden networks, steps that rounding swallows, ties, odd settings."""
+
+import re
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from lib import (
     sampled_margins,
     withstands,
 )
+from lib.margins import margins_by_samples
 from lib.pullback import is_fast
 from lib.tests.test_edges import MEASURES, PGD, Held, Through, X, Y, assert_same, measured, network
 from lib.tests.test_edges_refused import MODE, new_head, said, state
@@ -128,6 +131,7 @@ def test_a_default_device_that_is_not_that_of_the_points_is_no_obstacle(around):
         sampled_margins(model, X, Y, samples=2, radius=90)
 
 
+@pytest.mark.filterwarnings("ignore:moves of")
 def test_ties_are_at_distance_zero():
     for classes in (2, 3):
         x = torch.tensor([0.0, 0.3, -4.0])[:, None].expand(3, classes)
@@ -185,3 +189,44 @@ def test_a_model_that_fails_on_the_way_back_is_named_in_one_line(name):
 def test_a_frozen_script_has_no_mode_and_is_measured():
     frozen = torch.jit.freeze(torch.jit.script(network()))
     assert_same(measured(frozen, y=Y), measured(network(), y=Y))
+
+
+WRONG_SETTINGS = {
+    "counts": [5.5, [4.5, 8], [0, 4], [8, 4], "ab"], "seeds": [5, [0.5] * 6, [torch.nan] * 6, "abcdef", [-1] * 6],
+    "generator": [0, "cpu"], "progress": [True, False, 1],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", WRONG_SETTINGS)
+def test_odd_counts_seeds_generators_and_progress_are_refused_in_one_line(setting):
+    for value in WRONG_SETTINGS[setting]:
+        with pytest.raises(ValueError, match=r": (draw|give) ") as error:
+            margins_by_samples(network(), X, Y, **{"counts": [4, 8], "samples": 8, setting: value})
+        assert "\n" not in str(error.value)
+
+
+def test_counts_and_seeds_come_in_many_forms():
+    expected = margins_by_samples(network(), X, Y, counts=[4, 8], samples=8, radius=90, seeds=range(6))[0]
+    for counts in ([4.0, 8.0], torch.tensor([4, 8]), (4, 8)):
+        for seeds in (torch.arange(6), [float(i) for i in range(6)]):
+            given = {"counts": counts, "seeds": seeds}
+            assert torch.equal(margins_by_samples(network(), X, Y, **given, samples=8, radius=90)[0], expected)
+    alone = margins_by_samples(network(), X, Y, counts=8, samples=8, radius=90, seeds=range(6))[0]
+    assert torch.equal(alone[0], expected[1])
+
+
+COARSE = "moves of .* are lost to rounding, x is torch.{} up to .*: take x and model.double()"
+
+
+def test_moves_that_rounding_swallows_are_named():
+    torch.manual_seed(0)
+    model, x, y, far = nn.Sequential(nn.Flatten(), nn.Linear(784, 2)), torch.rand(4, 784), [0] * 4, 3e6
+    given = {"eps": 0.2, "step": 0.01, "iterations": 30, "bounds": None}
+    for kind, work in (
+        ("float32", lambda: robust_accuracy(lambda x: model(x - far), x + far, y, **given)),
+        ("float32", lambda: attack_distances(lambda x: model(x - far), x + far, steps=20)),
+        ("bfloat16", lambda: robust_accuracy(model.bfloat16(), x.bfloat16(), y, **given)),
+    ):
+        (warning,) = said(work)
+        assert re.match(COARSE.format(kind), str(warning.message)) and warning.filename == __file__
+    assert not said(lambda: robust_accuracy(model.float(), x, y, **given))
