@@ -94,11 +94,12 @@ def _max_pool(layer, precision):
 
     def step(x):
         y, index = F.max_pool2d(x, window, return_indices=True)
-        size = x.shape[2:]
+        grown = [part * along for part, along in zip(y.shape[-2:], window, strict=True)]
+        size = x.shape[-2:]
 
-        def enlarge(t):
-            t = F.interpolate(t, scale_factor=window)
-            rest = [whole - part for whole, part in zip(size, t.shape[2:], strict=True)]
+        def enlarge(t):  # (n, h, w) too
+            t = F.interpolate(t if t.ndim == 4 else t[None], scale_factor=window).view(*t.shape[:-2], *grown)
+            rest = [whole - part for whole, part in zip(size, grown, strict=True)]
             return F.pad(t, (0, rest[1], 0, rest[0])) if any(rest) else t  # what the pooling dropped
 
         place = torch.arange(size.numel(), device=x.device, dtype=torch.float32).reshape(size)

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -10,6 +11,7 @@ from lib import (
     attack_distances,
     evaluate,
     gradient_lengths,
+    hard_margin_svm,
     linear_margins,
     robust_accuracy,
     sampled_margins,
@@ -230,3 +232,26 @@ def test_moves_that_rounding_swallows_are_named():
         (warning,) = said(work)
         assert re.match(COARSE.format(kind), str(warning.message)) and warning.filename == __file__
     assert not said(lambda: robust_accuracy(model.float(), x, y, **given))
+
+
+@pytest.mark.parametrize("offset", [0, 1, 100, -1000, 1e6])
+def test_the_svm_takes_features_far_from_zero(offset):
+    rng = np.random.default_rng(0)
+    x = rng.random((42, 8))
+    y = (x[:, 0] > 0.5).astype(int)
+    x[:, 0] += 0.1 * (2 * y - 1)
+    weight, bias = hard_margin_svm(x, y)
+    for labels in (y, y + 0.5, np.array(["no", "yes"])[y], y.astype(object), torch.tensor(y)):
+        found, shift = hard_margin_svm(x + offset, labels)
+        np.testing.assert_allclose(found, weight, rtol=1e-3, atol=1e-3)
+        assert shift + found @ np.full(8, offset) == pytest.approx(bias, abs=1e-3)
+    hard_margin_svm(torch.tensor(x).bfloat16(), y)
+
+
+@pytest.mark.parametrize("window", [2, (2, 1), 3])
+def test_images_without_channels_are_pooled(window):
+    torch.manual_seed(0)
+    pooled = nn.MaxPool2d(window)(X[:, 0])[0].numel()
+    model = nn.Sequential(nn.MaxPool2d(window), nn.ReLU(), nn.Flatten(), nn.Linear(pooled, 4))
+    assert is_fast(model)
+    assert_same(measured(model, X[:, 0], Y), measured(Through(model), X[:, 0], Y))
