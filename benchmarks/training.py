@@ -112,4 +112,5 @@ def objective(weights, dataset, model_name, method):
         "beta": weights["beta"] if method != "std" else 0.0,
         "tau": weights["tau"][dataset][model_name] if method == "amr" else torch.inf,
         "orthogonality": weights["orthogonality"],
+        "layers": weights["layers"],
     }

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 
+from .ball import uniform_ball
 from .bounds import Bounds, limits_of
 from .checks import are_sound, check_logits, door
 from .inputs import Radii
@@ -25,13 +26,14 @@ HELD = -1  # in place of a step number: no iterate broke the point
 def pgd_l2(
     model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: float, step: float = 0.01, iterations: int = 1000,
     loss: str = "cross_entropy", gradient_floor: float = 0.0, averaged_over: int = 1, bounds: Bounds = (0, 1),
-    batch: int | None = None,
+    start: str = "image", seed: int = 0, batch: int | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """Return adversarial points (n, ...): the first misclassified iterate, or the last where none was found.
 
-    model maps inputs (n, ...) to logits (n, c); x (n, ...), y (n,). The iterates start at x, without a random step;
-    each stays within eps of x in the L2 norm and inside the bounds; step is the L2 length of a step. bounds: (lowest,
-    highest) value, numbers or arrays of a point's shape, in the units of x; None for none.
+    model maps inputs (n, ...) to logits (n, c); x (n, ...), y (n,). The iterates stay within eps of x in the L2 norm
+    and inside the bounds; step is the L2 length of a step. bounds: (lowest, highest) value, numbers or arrays of a
+    point's shape, in the units of x; None for none. start: image (x itself), or ball: where x is classified rightly, a
+    point drawn by `seed` uniformly from the L2 ball of radius eps around it, brought inside the bounds.
     loss: cross_entropy, or margin (the largest other logit minus the own). gradient_floor: a gradient is divided by
     max(its norm, gradient_floor). averaged_over: number of points over which the loss is averaged; it divides the
     gradients before they meet the floor, as in libraries that take a mean over the batch; 1 is the summed loss.
@@ -46,25 +48,26 @@ def pgd_l2(
     if len(eps) != 1 or not eps[0]:
         raise ValueError(f"eps is {eps}: give one positive radius")
     pgd = _Pgd(step, iterations, loss, gradient_floor * averaged_over, limits_of(bounds, x))
-    return _attack(model, x, y, eps, pgd, batch=batch)[0]
+    return _attack(model, x, y, eps, pgd, start=start, seed=seed, batch=batch)[0]
 
 
 @door
 def breaking_steps(
     model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: Radii, step: float = 0.01, iterations: int = 1000,
     loss: str = "cross_entropy", gradient_floor: float = 0.0, averaged_over: int = 1, bounds: Bounds = (0, 1),
-    batch: int | None = None, progress: Progress | None = None,
+    start: str = "image", seed: int = 0, batch: int | None = None, progress: Progress | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """Return for each point and eps the number of the first iterate that broke it, int64 (n, len(eps)) on the CPU.
 
-    0: misclassified without an attack; HELD (-1): no iterate broke it. eps: radii, 0 asks for the clean prediction
-    alone. A point broken at a small eps is broken by the same step at every larger one and is not
-    attacked again. Other arguments as for pgd_l2; progress is called now and then with (decided, n * len(eps)).
+    0: misclassified without an attack; HELD (-1): no iterate broke it; the first iterate is that after one step, or a
+    start in the ball. eps: radii, 0 asks for the clean prediction alone. A point broken at a small eps is broken by the
+    same step at every larger one and is not attacked again; the starts at several radii lie in one direction. Other
+    arguments as for pgd_l2; progress is called now and then with (decided, n * len(eps)).
     """
     pgd = _Pgd(step, iterations, loss, gradient_floor * averaged_over, limits_of(bounds, x))
     ascending = sorted(set(eps))
     tell = progress and (lambda decided: progress(decided, len(x) * len(ascending)))
-    broken = _attack(model, x, y, ascending, pgd, batch=batch, tell=tell)[1].cpu()
+    broken = _attack(model, x, y, ascending, pgd, start=start, seed=seed, batch=batch, tell=tell)[1].cpu()
     return broken[:, [ascending.index(radius) for radius in eps]]
 
 
@@ -72,7 +75,8 @@ def breaking_steps(
 def robust_accuracy(
     model: Model, x: torch.Tensor, y: torch.Tensor, *, eps: Radii = (0.5, 1.0, 1.5, 2.0), step: float = 0.01,
     iterations: int = 1000, loss: str = "cross_entropy", gradient_floor: float = 0.0, averaged_over: int = 1,
-    bounds: Bounds = (0, 1), batch: int | None = None, progress: Progress | None = None,
+    bounds: Bounds = (0, 1), start: str = "image", seed: int = 0, batch: int | None = None,
+    progress: Progress | None = None,
 ) -> list[float]:  # fmt: skip
     """Return the share of points that withstand the attack, in percent, one float per eps (Table 1, columns 5-8).
 
@@ -83,8 +87,9 @@ def robust_accuracy(
     >>> minavg.robust_accuracy(torch.nn.Flatten(), x, y, eps=(0.0, 0.2, 0.3, 0.4))
     [100.0, 100.0, 50.0, 0.0]
     """
-    pgd = {"step": step, "iterations": iterations, "loss": loss, "gradient_floor": gradient_floor, "bounds": bounds}
-    steps = breaking_steps(model, x, y, eps=eps, **pgd, averaged_over=averaged_over, batch=batch, progress=progress)
+    pgd = {"step": step, "iterations": iterations, "loss": loss, "gradient_floor": gradient_floor, "start": start}
+    pgd |= {"averaged_over": averaged_over, "bounds": bounds, "seed": seed}
+    steps = breaking_steps(model, x, y, eps=eps, **pgd, batch=batch, progress=progress)
     return [100 * share for share in (steps == HELD).double().mean(0).tolist()]
 
 
@@ -162,30 +167,48 @@ class _Batch(NamedTuple):
     unclipped_steps: torch.Tensor
 
 
-def _attack(model, x, y, radii, pgd, *, batch=None, tell=None):
+def _attack(model, x, y, radii, pgd, *, start, seed, batch=None, tell=None):
     """Points (n, ...) as pgd_l2 returns them for the last radius that a point came to, and broken (n, len(radii))."""
+    if start == "image":
+        return _attack_from(x, model, x, y, radii, pgd, batch, tell)
+    found, broken = _attack_from(x, model, x, y, [0.0], pgd, batch, None)
+    broken = broken.repeat(1, len(radii))
+    unit = uniform_ball(len(x), x.shape[1:], 1.0, torch.Generator().manual_seed(seed), like=x)
+    for j, radius in enumerate(radii):
+        rows = (broken[:, j] == HELD).nonzero()[:, 0]
+        starts = (x + radius * unit)[rows].clamp(*pgd.limits)
+        found[rows], steps = _attack_from(starts, model, x[rows], y[rows], [radius], pgd, batch, None)
+        broken[rows, j:] = torch.where(steps == HELD, HELD, steps + 1)  # the start is an iterate, too
+        if tell is not None:
+            tell((j + 1) * len(x))
+    return found, broken
+
+
+def _attack_from(starts, model, x, y, radii, pgd, batch, tell):
+    """The same from these first iterates."""
     if not len(x):
         return x.clone(), y.new_empty(0, len(radii))
     threads = torch.get_num_threads() if is_fast(model) and not x.is_cuda else 1
-    shares = list(zip(range(threads), x.chunk(threads), y.chunk(threads), strict=False))  # fewer for a few points
+    chunks = (values.chunk(threads) for values in (starts, x, y))
+    shares = list(zip(range(threads), *chunks, strict=False))  # fewer for a few points
     size = batch // len(shares) if batch else samples_at_once(model, x, directions=1)
-    size = max(1, min(size, len(shares[0][1])))
+    size = max(1, min(size, len(shares[0][-1])))
     decided = [0] * len(shares)
 
     def attack(share):
-        i, x, y = share
+        i, *points = share
 
         def tell_sum(n):
             decided[i] = n
             tell(sum(decided))
 
-        return shrinking(partial(_rolling_attack, model, x, y, radii, pgd, tell and tell_sum))(size)
+        return shrinking(partial(_rolling_attack, model, *points, radii, pgd, tell and tell_sum))(size)
 
     found, broken = zip(*side_by_side(attack, shares), strict=True)
     return torch.cat(found), torch.cat(broken)
 
 
-def _rolling_attack(model, x, y, radii, pgd, tell, size):
+def _rolling_attack(model, starts, x, y, radii, pgd, tell, size):
     """Attack up to `size` points at once. One that holds at a radius goes on at the next; one that is done leaves, and
     others take its place, so that the batch stays full until the last points.
     """
@@ -194,11 +217,11 @@ def _rolling_attack(model, x, y, radii, pgd, tell, size):
     allowed = torch.where(eps > 0, pgd.iterations, 0)  # radius 0 is the clean prediction
     unsound = torch.zeros_like(eps[0], dtype=torch.int64)
     columns, waiting = torch.arange(len(radii), device=x.device), torch.arange(len(x), device=x.device)
-    batch, pull = _entering(x, waiting[:0], radii), pulling(model)
+    batch, pull = _entering(starts, waiting[:0], radii), pulling(model)
     while len(batch.index) or len(waiting):
         if len(waiting) and len(batch.index) <= size * 3 // 4:
             room = size - len(batch.index)
-            batch = _Batch(*map(torch.cat, zip(batch, _entering(x, waiting[:room], radii), strict=True)))
+            batch = _Batch(*map(torch.cat, zip(batch, _entering(starts, waiting[:room], radii), strict=True)))
             waiting = waiting[room:]
         logits, vjp = pull(batch.iterate)
         own, origin = y[batch.index], x[batch.index]
@@ -224,10 +247,10 @@ def _rolling_attack(model, x, y, radii, pgd, tell, size):
     return found, broken
 
 
-def _entering(x, index, radii):
+def _entering(starts, index, radii):
     """The batch of the points `index`, before their first step, at the first radius."""
     none = torch.zeros_like(index)
-    return _Batch(index, x[index], none, none, x[index], torch.full_like(index, -1 if radii[0] else 0))
+    return _Batch(index, starts[index], none, none, starts[index], torch.full_like(index, -1 if radii[0] else 0))
 
 
 def _moved(batch, origin, going, iterate, shortened):

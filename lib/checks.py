@@ -24,6 +24,7 @@ from .pullback import Model, is_fast, logits_in, logits_of, pullback
 
 POINTS = 64  # that are looked at
 LOSSES = ("cross_entropy", "margin")
+CHOICES = {"loss": LOSSES, "start": ("image", "ball")}
 WHOLE = ("iterations", "steps", "starts", "samples", "drawn", "batch", "averaged_over")
 OPTIONAL = ("drawn", "batch")
 
@@ -113,6 +114,8 @@ def _settings(given):
     for name in WHOLE:
         if name in given and not (given[name] is None and name in OPTIONAL):
             given[name] = whole(name, given[name])
+    if "seed" in given:
+        given["seed"] = whole("seed", given["seed"], 0)
     for name, zero in {"radius": False, "step": False, "gradient_floor": True}.items():
         if name in given:
             given[name] = positive(name, given[name], zero)
@@ -122,8 +125,9 @@ def _settings(given):
         raise ValueError(f"generator is {given['generator']}: give a torch.Generator on the CPU, or None")
     if not (given.get("progress") is None or callable(given["progress"]) or {"radius", "bounds"} <= given.keys()):
         raise ValueError(f"progress is {given['progress']}: give a function of (done, total), or None")
-    if given.get("loss", LOSSES[0]) not in LOSSES:
-        raise ValueError(f"loss is {given['loss']!r}: choose {' or '.join(LOSSES)}")
+    for name, values in CHOICES.items():
+        if given.get(name, values[0]) not in values:
+            raise ValueError(f"{name} is {given[name]!r}: choose {' or '.join(values)}")
 
 
 def _model(model):

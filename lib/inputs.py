@@ -66,11 +66,11 @@ def labels(y: Any, n: int, classes: int, device: torch.device) -> torch.Tensor:
     return whole
 
 
-def whole(name: str, value: Any) -> int:
-    """Return a whole number of at least 1 as an int; ValueError else."""
+def whole(name: str, value: Any, least: int = 1) -> int:
+    """Return a whole number of at least `least` as an int; ValueError else."""
     number = _number(name, value)
-    if number < 1 or number != int(number):
-        raise ValueError(f"{name} is {value}: give a whole number, at least 1")
+    if number < least or number != int(number):
+        raise ValueError(f"{name} is {value}: give a whole number, at least {least}")
     return int(number)
 
 

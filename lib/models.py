@@ -18,11 +18,12 @@ CNN_WIDTHS = {  # channels of the two blocks, width of the linear layers: Carlin
 }
 
 
-def build(dataset: str, model: str, *, seed: int = 0) -> nn.Sequential:
+def build(dataset: str, model: str, *, seed: int = 0, dropout: float = 0.0) -> nn.Sequential:
     """Return a freshly initialised classifier of appendix A, on the CPU, in PyTorch's default initialisation.
 
     dataset: mnist01, mnist or cifar10; model: lr, mlp or cnn. The seed decides every initial weight; the global
-    random state is left as it was. Raises ValueError for a name that is not known.
+    random state is left as it was. dropout: the share that training drops after the CNN's first linear layer (Carlini
+    and Wagner drop a half); weights have the same names with it. Raises ValueError for a name that is not known.
     """
     if dataset not in SHAPES:
         raise ValueError(f"unknown dataset {dataset!r}: choose one of {', '.join(SHAPES)}")
@@ -31,22 +32,20 @@ def build(dataset: str, model: str, *, seed: int = 0) -> nn.Sequential:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         features, width = _FEATURES[model](SHAPES[dataset])
+        if dropout and model == "cnn":
+            features[-3] = nn.Sequential(nn.ReLU(), nn.Dropout(dropout))
         head = nn.Linear(width, CLASSES[dataset])
     return nn.Sequential(OrderedDict(features=features, head=head))
 
 
-def weights(model: nn.Module) -> list[nn.Parameter]:
-    """Return the weight parameters of all linear and convolutional layers, first layer first."""
-    return [layer.weight for layer in model.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
-
-
-def linear_layers(model: nn.Module) -> list[torch.Tensor]:
-    """Return the weights W_l of eq. (4) as matrices (out, in): a convolution's kernel is (out, in * k * k)."""
-    return [as_matrix(weight) for weight in weights(model)]
+def weights(model: nn.Module, layers: str = "all") -> list[nn.Parameter]:
+    """Return the weight parameters of all linear and convolutional layers, or of the linear ones, first layer first."""
+    kinds = nn.Linear if layers == "linear" else nn.Linear | nn.Conv2d
+    return [layer.weight for layer in model.modules() if isinstance(layer, kinds)]
 
 
 def as_matrix(weight: torch.Tensor) -> torch.Tensor:
-    """Return a view (out, in * k * k) of a weight or its gradient, columns in the order of memory.
+    """Return W_l of eq. (4), a view (out, in * k * k) of a weight or its gradient, columns in the order of memory.
 
     Channels-last kernels have other columns first; W W^T and the singular values are the same.
     """

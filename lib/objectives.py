@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch.nn.functional import cross_entropy
 
-from .models import as_matrix, linear_layers, weights
+from .models import as_matrix, weights
 
 
 def feature_margin(logits: torch.Tensor, bias: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -36,24 +36,27 @@ def orthogonality(weight: torch.Tensor) -> torch.Tensor:
     return (weight.T @ weight).square().sum() - 2 * weight.square().sum() + m
 
 
-def penalty(model: torch.nn.Module) -> torch.Tensor:
-    """Return sum_l ||W_l W_l^T - I||_F^2 over all linear and convolutional layers, the last term of eq. (4)."""
-    return sum(orthogonality(weight) for weight in linear_layers(model))
+def penalty(model: torch.nn.Module, layers: str = "all") -> torch.Tensor:
+    """Return sum_l ||W_l W_l^T - I||_F^2, the last term of eq. (4), over all linear and convolutional layers.
+
+    layers: "all", or "linear", which leaves the convolutions out.
+    """
+    return sum(orthogonality(as_matrix(weight)) for weight in weights(model, layers))
 
 
-def folded_penalty(model: torch.nn.Module) -> torch.Tensor | float:
+def folded_penalty(model: torch.nn.Module, layers: str = "all") -> torch.Tensor | float:
     """Return the part of `penalty` of weights that a layer computes from others, as weight and spectral norm do."""
-    return sum(orthogonality(as_matrix(weight)) for weight in weights(model) if not _is_plain(weight))
+    return sum(orthogonality(as_matrix(weight)) for weight in weights(model, layers) if not _is_plain(weight))
 
 
 @torch.no_grad()
-def add_penalty_gradient(model: torch.nn.Module, beta: float) -> None:
-    """Add the gradient of beta * penalty(model) to the weights' gradients: 4 beta (W W^T - I) W.
+def add_penalty_gradient(model: torch.nn.Module, beta: float, layers: str = "all") -> None:
+    """Add the gradient of beta * penalty(model, layers) to the weights' gradients: 4 beta (W W^T - I) W.
 
     The same on either Gram side, 4 beta W (W^T W - I), so that the smaller one is taken; twice as fast as autograd.
     Gradients are laid out in memory as the weights are. Frozen weights, and those of `folded_penalty`, are left out.
     """
-    for parameter in weights(model):
+    for parameter in weights(model, layers):
         if not (_is_plain(parameter) and parameter.requires_grad):
             continue
         if parameter.grad is None:
@@ -97,13 +100,13 @@ def batch_loss(
 
 
 @torch.no_grad()
-def retract(model: torch.nn.Module, beta: float) -> None:
-    """Move every weight towards orthonormal rows, in place: W <- (1 + beta) W - beta W W^T W.
+def retract(model: torch.nn.Module, beta: float, layers: str = "all") -> None:
+    """Move each weight of these layers towards orthonormal rows, in place: W <- (1 + beta) W - beta W W^T W.
 
     The retraction step of Cisse et al. (2017), section 4.2, taken after an update instead of the penalty. Frozen
     weights stay; ValueError for one that a layer computes from others, as weight and spectral norm do.
     """
-    moved = [weight for weight in weights(model) if weight.requires_grad or not _is_plain(weight)]
+    moved = [weight for weight in weights(model, layers) if weight.requires_grad or not _is_plain(weight)]
     if not all(map(_is_plain, moved)):
         raise ValueError("a weight is computed from others (weight or spectral norm): retraction needs plain ones")
     for weight in map(as_matrix, moved):

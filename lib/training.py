@@ -11,6 +11,7 @@ import torch
 from .inputs import labels, points
 from .objectives import add_penalty_gradient, batch_loss, folded_penalty, retract
 
+CHOICES = {"orthogonality": ("penalty", "retraction"), "layers": ("all", "linear"), "gradient": ("batch", "all")}
 ERROR_BATCH = 1000  # images at once where only predictions are wanted
 Array = np.ndarray | torch.Tensor
 
@@ -29,7 +30,7 @@ class Epoch(NamedTuple):
 def train(
     model: torch.nn.Module, x_train: Array, y_train: Array, x_test: Array, y_test: Array, *, epochs: int,
     learning_rate: float = 0.01, momentum: float = 0.9, batch_size: int = 128, lam: float = 0.0, beta: float = 0.0,
-    tau: float = torch.inf, orthogonality: str = "penalty", seed: int = 0,
+    tau: float = torch.inf, orthogonality: str = "penalty", layers: str = "all", gradient: str = "batch", seed: int = 0,
     resume: dict[str, torch.Tensor] | None = None,
 ) -> Iterator[tuple[Epoch, dict[str, torch.Tensor]]]:  # fmt: skip
     """Train `model` in place on eq. (4) and yield (Epoch, state) after each epoch.
@@ -37,9 +38,11 @@ def train(
     Images uint8 (n, h, w, channels) or float in [0, 1] (n, channels, h, w), labels (n,). They are moved to the
     model's device once. `state` is a flat dict of tensors; given back as `resume`, with the same arguments, the run
     goes on to the same bits as an uninterrupted one on the same machine; on a GPU, where torch's algorithms are told to
-    be deterministic. `seed` decides the order of the batches.
+    be deterministic. `seed` decides the order of the batches, and what dropout drops.
     orthogonality: "penalty" (the last term of eq. (4)) or "retraction" (the step of Cisse et al. 2017 with the
-    same beta). Raises FloatingPointError, naming the epoch, where the loss or a weight is no longer finite.
+    same beta), of `layers`: "all", or "linear", which leaves convolutions out. gradient: of a "batch", or of "all"
+    images in each of the epoch's steps, which is gradient descent. Raises FloatingPointError, naming the epoch, where
+    the loss or a weight is no longer finite.
 
     >>> import minavg, torch
     >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(2, 2))
@@ -48,8 +51,9 @@ def train(
     >>> epoch.epoch, epoch.test_error
     (100, 0.0)
     """
-    if orthogonality not in ("penalty", "retraction"):
-        raise ValueError(f"orthogonality is {orthogonality!r}: choose penalty or retraction")
+    for name, value in {"orthogonality": orthogonality, "layers": layers, "gradient": gradient}.items():
+        if value not in CHOICES[name]:
+            raise ValueError(f"{name} is {value!r}: choose {' or '.join(CHOICES[name])}")
     device, dtype = (first := next(model.parameters())).device, first.dtype
     if device.type == "cpu":
         model.to(memory_format=torch.channels_last)  # a fifth faster in the CNN
@@ -66,20 +70,24 @@ def train(
         start = perf_counter()
         total = torch.zeros(2, dtype=torch.float64, device=device)  # cross-entropy, errors: read once an epoch
         model.train()
-        for batch in torch.randperm(len(x_train), generator=order).to(device).split(batch_size):
-            x, y = x_train[batch], y_train[batch]
-            loss, entropy, logits = batch_loss(model, x, y, lam=lam, tau=tau)
-            if beta and orthogonality == "penalty":
-                loss = loss + beta * folded_penalty(model)
-            optimizer.zero_grad()
-            loss.backward()
-            if beta and orthogonality == "penalty":
-                add_penalty_gradient(model, beta)
-            optimizer.step()
-            if beta and orthogonality == "retraction":
-                retract(model, beta)
-            total += torch.stack([entropy.double() * len(batch), (logits.argmax(1) != y).sum().double()])
-        train_loss, train_error = (total / len(x_train)).tolist()
+        batches = torch.randperm(len(x_train), generator=order).to(device).split(batch_size)
+        whole, steps = gradient == "all", len(batches)
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed((seed * 1_000_003 + epoch) % 2**63)  # for what dropout drops
+            for batch in [slice(None)] * steps if whole else batches:
+                x, y = x_train[batch], y_train[batch]
+                loss, entropy, logits = batch_loss(model, x, y, lam=lam, tau=tau)
+                if beta and orthogonality == "penalty":
+                    loss = loss + beta * folded_penalty(model, layers)
+                optimizer.zero_grad()
+                loss.backward()
+                if beta and orthogonality == "penalty":
+                    add_penalty_gradient(model, beta, layers)
+                optimizer.step()
+                if beta and orthogonality == "retraction":
+                    retract(model, beta, layers)
+                total += torch.stack([entropy.double() * len(y), (logits.argmax(1) != y).sum().double()])
+        train_loss, train_error = (total / len(x_train) / (steps if whole else 1)).tolist()
         if not math.isfinite(train_loss) or not all(p.isfinite().all() for p in model.parameters()):
             raise FloatingPointError(
                 f"training diverged: in epoch {epoch} the loss ({train_loss}) or a weight is no longer finite; "

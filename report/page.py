@@ -15,6 +15,7 @@ from .settings import WORDS, paper
 from .text import NOT_RUN, number, title
 
 ADDRESS = "https://arxiv.org/abs/1907.11780"
+START = {"image": "the image", "ball": "a random point of the ball"}  # of the attack's iterates
 
 
 def content(frames, context, claims, *, runs, seconds, commit, figures):
@@ -98,7 +99,7 @@ def _facts(settings, runs, seconds, commit):
     }
     total = " + ".join(f"{_duration(value)} {name}" for name, value in seconds.items() if value)
     return [
-        ("PGD", f"steps of {attack['step']:g} (paper 0.01), {floor}"),
+        ("PGD", f"steps of {attack['step']:g} (paper 0.01) from {START[attack['start']]}, {floor}"),
         ("Seeds", ", ".join(map(str, settings["seeds"]))),
         ("Device", named["device"]),
         ("Versions", f"torch {named['torch']}, Python {named['python']}"),

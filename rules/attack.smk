@@ -32,6 +32,8 @@ rule attack:
             loss=config["attack"]["loss"],
             gradient_floor=config["attack"]["gradient_floor"],
             averaged_over=config["attack"]["averaged_over"],
+            start=config["attack"]["start"],
+            attack_seed=attack_seed(),
         ),
     message:
         "Attack {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."
@@ -103,6 +105,8 @@ rule masking:
             eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset][-1],
             step=config["attack"]["step"],
             iterations=for_network("attack.iterations"),
+            start=config["attack"]["start"],
+            attack_seed=attack_seed(),
             subset=for_network("masking.points"),
             floors=config["masking"]["floors"],
             factors=config["masking"]["factors"],

@@ -134,7 +134,9 @@ def last_epoch(wildcards):
 
 
 def objective(wildcards):
-    """lambda, beta and tau of eq. (4) for a run: std has neither term, lcr the second, amr both."""
+    """lambda, beta and tau of eq. (4) for a run: std has neither term, lcr the second, amr both; a CNN alone has layers
+    that are not linear.
+    """
     weights = config["objective"]
     averaged, bounded = wildcards.method == "amr", wildcards.method in ("lcr", "amr")
     return {
@@ -142,7 +144,13 @@ def objective(wildcards):
         "beta": weights["beta"] if bounded else 0.0,
         "tau": of(wildcards, "objective.tau") if averaged else None,
         "orthogonality": weights["orthogonality"],
+        "layers": weights["layers"] if bounded and wildcards.model == "cnn" else "all",
     }
+
+
+def attack_seed():
+    """The seed of the attack's starts, where it draws any."""
+    return config["attack"]["seed"] if config["attack"]["start"] == "ball" else 0
 
 
 def network_memory(wildcards, attempt):

@@ -27,10 +27,12 @@ rule train:
             objective=objective,
             epochs=for_network("training.epochs"),
             keep=kept_epochs,
+            dropout=lambda wildcards: config["training"]["dropout"] if wildcards.model == "cnn" else 0,
             sgd=lambda wildcards: {
                 "learning_rate": config["training"]["learning_rate"],
                 "momentum": config["training"]["momentum"],
                 "batch_size": of(wildcards, "training.batch_size"),
+                "gradient": config["training"]["gradient"],
             },
         ),
     message:

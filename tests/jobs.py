@@ -31,9 +31,15 @@ CURVE = "results/train/mnist/lr/std/seed0/curve.csv"
 EPOCH, BRACKET = "results/margins/mnist/mlp/std/seed0/epoch1.csv", "results/bracket/mnist/mlp/std/seed0.csv"
 RUN = Run("mnist", "mlp", "std", 0)
 PGD = {"step": 0.5, "iterations": 1}
-WHOLE_PGD = PGD | {"loss": "cross_entropy", "gradient_floor": 0.0, "averaged_over": 1}
-OBJECTIVE = {"lam": 0.0, "beta": 0.0, "tau": None, "orthogonality": "penalty"}
-SGD = {"learning_rate": 0.01, "momentum": 0.9, "batch_size": 20}
+WHOLE_PGD = PGD | {
+    "loss": "cross_entropy",
+    "gradient_floor": 0.0,
+    "averaged_over": 1,
+    "start": "image",
+    "attack_seed": 0,
+}
+OBJECTIVE = {"lam": 0.0, "beta": 0.0, "tau": None, "orthogonality": "penalty", "layers": "all"}
+SGD = {"learning_rate": 0.01, "momentum": 0.9, "batch_size": 20, "gradient": "batch"}
 NETWORK = (MLP, POINTS, "out.csv")
 OF_NETWORK = {"run": RUN, "epoch": 1, "device": "cpu"}
 ESTIMATE = {"radius": 1.0, "samples": 2, "drawn": None, "precision": "auto", "margins_seed": 0}
@@ -46,7 +52,7 @@ def prepare_data(source="npz", dataset="mnist"):
 def train_lr(**sgd):
     folder = os.path.dirname(LR)
     outputs = [f"{folder}/{name}" for name in ("checkpoints.safetensors", "curve.csv", "run.json")]
-    settings = {"objective": OBJECTIVE, "epochs": 1, "keep": {1}, "device": OF_NETWORK["device"]}
+    settings = {"objective": OBJECTIVE, "epochs": 1, "keep": {1}, "dropout": 0, "device": OF_NETWORK["device"]}
     train.main(NPZ, *outputs, RUN._replace(model="lr"), sgd=SGD | sgd, **settings)
 
 
@@ -63,7 +69,9 @@ JOBS = {
     "attack_strong": lambda: attack_strong.main(*NETWORK, **OF_NETWORK, **PGD, eps=[0.5], distance_steps=1),
     "bracket": lambda: bracket.main(*NETWORK, RUN, epochs=[1], steps=1, device=OF_NETWORK["device"]),
     "convergence": lambda: convergence.main(*NETWORK, **OF_NETWORK, **ESTIMATE | {"drawn": 20}, subset=2),
-    "masking": lambda: masking.main(*NETWORK, **OF_NETWORK, **PGD, eps=0.5, subset=2, factors=[1], floors=[0.0]),
+    "masking": lambda: masking.main(
+        *NETWORK, **OF_NETWORK, **PGD, eps=0.5, start="image", attack_seed=0, subset=2, factors=[1], floors=[0.0]
+    ),
     "combine": lambda: combine.main([CURVE], "out.csv", "curves"),
     "combine_brackets": lambda: combine.main([EPOCH, BRACKET], "out.csv", "brackets"),
 }

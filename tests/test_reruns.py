@@ -43,11 +43,14 @@ EDITS = {  # a key, an edit of it on top of tests/tiny.yaml, and the rules that 
     "training.learning_rate": ({"training": {"learning_rate": 0.02}}, TRAINED),
     "training.momentum": ({"training": {"momentum": 0.8}}, TRAINED),
     "training.batch_size": ({"training": {"batch_size": {"cnn": 64}}}, CNN),
+    "training.gradient": ({"training": {"gradient": "all"}}, TRAINED),
+    "training.dropout": ({"training": {"dropout": 0.5}}, CNN),
     "training.epochs": ({"training": {"epochs": {"cnn": 2}}, "checkpoints": {"cnn": [1, 2]}}, CNN),
     "objective.lambda": ({"objective": {"lambda": 0.2}}, AMR | {"margins_linear"}),
     "objective.beta": ({"objective": {"beta": 0.002}}, AMR | {"margins_linear"}),
     "objective.tau": ({"objective": {"tau": {"mnist": {"mlp": 6}}}}, AMR),
     "objective.orthogonality": ({"objective": {"orthogonality": "retraction"}}, TRAINED),
+    "objective.layers": ({"objective": {"layers": "linear"}}, PAGES),  # tests/tiny.yaml has no CNN by LCR or AMR
     "points.train": ({"points": {"train": 5}}, POINTS | {"fig2", "fig5"}),
     "points.test": ({"points": {"test": 5}}, POINTS | {"fig2", "fig5"}),
     "points.seed": ({"points": {"seed": 1}}, EVERYTHING - {"data", "train", "fig3", "fig4"}),
@@ -66,6 +69,8 @@ EDITS = {  # a key, an edit of it on top of tests/tiny.yaml, and the rules that 
     "attack.loss": ({"attack": {"loss": "margin"}}, ATTACKED),
     "attack.gradient_floor": ({"attack": {"gradient_floor": 1e-6}}, ATTACKED | {"table1_strong"}),
     "attack.averaged_over": ({"attack": {"averaged_over": 2}}, ATTACKED | {"table1_strong"}),
+    "attack.start": ({"attack": {"start": "ball"}}, ATTACKED | MASKING),
+    "attack.seed": ({"attack": {"seed": 1}}, PAGES),  # of starts that no one draws
     "bracket.steps": ({"bracket": {"steps": 3}}, BRACKETS | STRONG),
     "strong.iterations": ({"strong": {"iterations": 4}}, STRONG | {"table1"}),
     "masking.points": ({"masking": {"points": 3}}, MASKING),

@@ -13,6 +13,7 @@ RUN = {
     "objective": {"lam": 0.1, "beta": 1e-3, "tau": 5, "orthogonality": "penalty"},
     "epochs": 4,
     "keep": {1, 2, 4},
+    "dropout": 0,
     "sgd": {"learning_rate": 0.01, "momentum": 0.9, "batch_size": 32},
     "device": "cpu",
 }

@@ -9,7 +9,10 @@ from workflow_scripts.common.point_tables import point_table
 from workflow_scripts.common.runner import call
 
 
-def main(checkpoints, points, table, run, *, epoch, eps, step, iterations, loss, gradient_floor, averaged_over, device):
+def main(
+    checkpoints, points, table, run, *, epoch, eps, step, iterations, loss, gradient_floor, averaged_over, start,
+    attack_seed, device,
+):  # fmt: skip
     """Write one line a test image: index, label, and for each eps (0: no attack) the step that broke it, -1: none."""
     device = pick_device(device)
     model = load_model(checkpoints, run.dataset, run.model, epoch, device=device)
@@ -26,6 +29,8 @@ def main(checkpoints, points, table, run, *, epoch, eps, step, iterations, loss,
         loss=loss,
         gradient_floor=gradient_floor,
         averaged_over=averaged_over,
+        start=start,
+        seed=attack_seed,
         progress=bar.update_to,
     )  # (n, len(eps))
     bar.close()

@@ -10,7 +10,23 @@ from workflow_scripts.common.job import progress_bar
 from workflow_scripts.common.runner import call
 
 
-def main(checkpoints, points, table, run, *, epoch, eps, step, iterations, subset, floors, factors, device):
+def main(
+    checkpoints,
+    points,
+    table,
+    run,
+    *,
+    epoch,
+    eps,
+    step,
+    iterations,
+    start,
+    attack_seed,
+    subset,
+    floors,
+    factors,
+    device,
+):
     """Write one line a factor on the logits and floor: factor, floor, eps, points, robust (percent).
 
     A factor changes neither a decision nor a distance, as longer training changes few: it makes the network confident.
@@ -19,13 +35,14 @@ def main(checkpoints, points, table, run, *, epoch, eps, step, iterations, subse
     x, y, _ = load_points(points, run.dataset, "test", device=device)
     x, y = x[:subset], y[:subset]  # in the order drawn
     bar = progress_bar(len(factors), f"masking {run}", "factor")
+    attack = {"eps": [eps], "step": step, "iterations": iterations, "start": start, "seed": attack_seed}
     lines = []
     for factor in factors:
         model = load_model(checkpoints, run.dataset, run.model, epoch, device=device)
         model.head.weight.mul_(factor)
         model.head.bias.mul_(factor)
         for floor in floors:
-            (robust,) = robust_accuracy(model, x, y, eps=[eps], step=step, iterations=iterations, gradient_floor=floor)
+            (robust,) = robust_accuracy(model, x, y, **attack, gradient_floor=floor)
             lines.append({"factor": factor, "floor": floor, "eps": eps, "points": len(x), "robust": robust})
             print(f"logits times {factor:g}, floor {floor:g}: {robust:.2f} % robust at eps {eps:g}")
         bar.update()

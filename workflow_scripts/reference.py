@@ -56,7 +56,8 @@ def with_settings(table, name, settings):
     of_networks = networks(settings)
     rows = [of_networks[row] for row in zip(table["dataset"], table["model"], strict=True)]
     columns = {field: pd.array([getattr(row, field) for row in rows], dtype="Int64") for field in DECISIVE[name]}
-    orthogonality = settings["objective"]["orthogonality"]
+    objective = settings["objective"]
+    orthogonality = objective["orthogonality"] + " of linear layers" * (objective["layers"] == "linear")
     columns["orthogonality"] = table["method"].map({"std": "none", "lcr": orthogonality, "amr": orthogonality})
     return table.assign(**{f"run_{field}": values for field, values in columns.items()})
 

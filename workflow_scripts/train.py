@@ -17,28 +17,29 @@ from workflow_scripts.common.files import discard, write_json, write_table
 from workflow_scripts.common.job import progress_bar
 from workflow_scripts.common.runner import call
 
+LATER = {"layers": "all", "gradient": "batch", "dropout": 0}  # of a training before these could be set
 SAVE_SECONDS = 20  # between two states to go on from; a killed run loses no more than that
 
 
-def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, sgd, device):
+def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, dropout, sgd, device):
     """Train `run` and write its three files: the weights after the epochs in `keep`, a line an epoch, how it was done.
 
-    objective: lam, beta, tau and orthogonality of eq. (4); sgd: learning_rate, momentum, batch_size.
+    objective: lam, beta, tau, orthogonality and layers of eq. (4); sgd: learning_rate, momentum, batch_size, gradient.
     """
     device = pick_device(device)
     images = read_arrays(data)
-    model = build(run.dataset, run.model, seed=run.seed).to(device)
+    model = build(run.dataset, run.model, seed=run.seed, dropout=dropout).to(device)
     tau = torch.inf if objective["tau"] is None else objective["tau"]
     settings = sgd | objective | {"tau": tau, "epochs": epochs}
     unfinished = Path(checkpoints).with_name("unfinished.safetensors")
-    identity = identity_of(run, settings, keep, digest(*images.values()), device.type)
+    identity = identity_of(run, settings | {"dropout": dropout}, keep, digest(*images.values()), device.type)
     kept, records = followed(model, images, run, settings, set(keep), unfinished, identity)
     table = pd.DataFrame(records).drop(columns="seconds")
     for position, (name, value) in enumerate(run._asdict().items()):
         table.insert(position, name, value)
     save(checkpoints, kept, run._asdict())
     write_table(table, curve)
-    about = run._asdict() | {"objective": objective, "epochs": epochs, **sgd}
+    about = run._asdict() | {"objective": objective, "epochs": epochs, **sgd, "dropout": dropout}
     about |= {"seconds": sum(epoch.seconds for epoch in records), "device": device_name(device)} | arithmetic(device)
     write_json(about | {"torch": torch.__version__, "python": platform.python_version()}, record)
     discard(unfinished)
@@ -46,6 +47,7 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, sgd,
 
 def identity_of(run, settings, keep, data, device):
     """What tells an unfinished training from others: all that decides its bits, and the epochs that it keeps."""
+    settings = {name: value for name, value in settings.items() if value != LATER.get(name)}
     decisive = {"keep": sorted(keep), "data": data, "torch": torch.__version__, "device": device}
     return resume.fingerprint(**run._asdict(), **settings, **decisive)
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lib.models import build, linear_layers
+from lib.models import as_matrix, build, weights
 
 PARAMETERS = {  # counted by hand from appendix A and Carlini and Wagner (2017)
     ("mnist01", "lr"): 784 * 2 + 2,
@@ -37,9 +37,25 @@ def test_seed_decides_the_weights_and_nothing_else():
     assert not torch.equal(one.head.weight, other.head.weight)
 
 
-def test_linear_layers_are_matrices_in_order():
-    shapes = [tuple(w.shape) for w in linear_layers(build("mnist", "cnn"))]
+def test_weights_are_matrices_in_order():
+    shapes = [tuple(as_matrix(weight).shape) for weight in weights(build("mnist", "cnn"))]
     assert shapes == [(32, 9), (32, 288), (64, 288), (64, 576), (200, 1024), (200, 200), (10, 200)]
+    assert [tuple(weight.shape) for weight in weights(build("mnist", "cnn"), "linear")] == shapes[4:]
+
+
+def test_dropout_drops_in_training_alone_and_keeps_the_names_of_the_weights():
+    plain, dropping = build("mnist", "cnn"), build("mnist", "cnn", dropout=0.5)
+    assert plain.state_dict().keys() == dropping.state_dict().keys()
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), dropping.parameters(), strict=True))
+    x = torch.rand((2, 1, 28, 28), generator=torch.Generator().manual_seed(0))
+    hidden = []
+    dropping.features[13].register_forward_pre_hook(lambda layer, inputs: hidden.append(inputs[0]))
+    assert torch.equal(dropping.eval()(x), plain(x))
+    dropping.train()(x)
+    kept = hidden[1] != 0
+    torch.testing.assert_close(hidden[1][kept], 2 * hidden[0][kept])
+    positive = hidden[0] > 0
+    assert 0.35 < kept[positive].float().mean() < 0.65
 
 
 @pytest.mark.parametrize(("dataset", "model"), [("mnits", "lr"), ("mnist", "resnet")])

@@ -38,6 +38,16 @@ def test_penalty_vanishes_for_orthonormal_rows_only():
     assert penalty(model).item() == pytest.approx(10 * 9, rel=1e-5)  # ||4 I - I||^2 for ten rows
 
 
+def test_the_penalty_of_linear_layers_leaves_the_convolutions_out():
+    model = build("mnist", "cnn").double()
+    of_linear = sum(orthogonality(layer.weight) for layer in model.modules() if isinstance(layer, torch.nn.Linear))
+    torch.testing.assert_close(penalty(model, "linear"), of_linear)
+    before = [weight.clone() for weight in weights(model)]
+    retract(model, 1e-3, "linear")
+    changed = [not torch.equal(a, b) for a, b in zip(weights(model), before, strict=True)]
+    assert changed == [False] * 4 + [True] * 3
+
+
 def test_batch_loss_is_eq_4():
     model = build("mnist", "mlp")
     x, y = batch()
@@ -72,13 +82,14 @@ def test_retraction_is_a_gradient_step_on_the_penalty(layout):
         torch.testing.assert_close(found, wanted)
 
 
+@pytest.mark.parametrize("layers", ["all", "linear"])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize(("dataset", "name"), [("mnist", "mlp"), ("cifar10", "mlp"), ("mnist", "cnn")])
-def test_gradient_of_the_penalty_is_that_of_autograd(dataset, name, layout):
+def test_gradient_of_the_penalty_is_that_of_autograd(dataset, name, layout, layers):
     ours, theirs = build(dataset, name).double().to(memory_format=layout), build(dataset, name).double()
     for parameter in [*ours.parameters(), *theirs.parameters()]:
         parameter.grad = torch.ones_like(parameter)
-    add_penalty_gradient(ours, 0.5)
-    (0.5 * penalty(theirs)).backward()
+    add_penalty_gradient(ours, 0.5, layers)
+    (0.5 * penalty(theirs, layers)).backward()
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(a.grad, b.grad)

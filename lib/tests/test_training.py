@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
 from lib.models import build
@@ -104,6 +105,66 @@ def test_error_counts_in_percent():
     assert error(model, x, (model(x).argmax(1) + 1) % 10) == 100.0
 
 
-def test_unknown_orthogonality():
-    with pytest.raises(ValueError, match="penalty or retraction"):
-        run(build("mnist", "lr"), 1, orthogonality="both")
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        ("orthogonality", "choose penalty or retraction"),
+        ("layers", "choose all or linear"),
+        ("gradient", "choose batch or all"),
+    ],
+)
+def test_unknown_choices(name, match):
+    with pytest.raises(ValueError, match=f"{name} is 'both': {match}"):
+        run(build("mnist", "lr"), 1, **{name: "both"})
+
+
+def test_a_gradient_of_all_images_is_gradient_descent_with_as_many_steps():
+    x, y = digits(100, classes=2)
+    x, ours, plain = x.double(), build("mnist01", "lr").double(), build("mnist01", "lr").double()
+    settings = {"batch_size": 32, "momentum": 0.0, "learning_rate": 0.02, "gradient": "all"}
+    epochs = [epoch for epoch, _ in train(ours, x, y, x, y, epochs=3, **settings)]
+    losses = []
+    for _ in range(3 * 4):  # 100 images make four batches of at most 32
+        loss = cross_entropy(plain(x), y)
+        loss.backward()
+        losses.append(loss.item())
+        with torch.no_grad():
+            for parameter in plain.parameters():
+                parameter -= 0.02 * parameter.grad
+                parameter.grad = None
+    torch.testing.assert_close(weights(ours), weights(plain), rtol=1e-10, atol=1e-12)
+    assert [epoch.train_loss for epoch in epochs] == pytest.approx([sum(losses[i : i + 4]) / 4 for i in (0, 4, 8)])
+
+
+def test_one_logit_is_two_at_half_the_step():
+    """Logistic regression with one logit w = w_1 - w_0, by hand: two logits at half the learning rate move w alike."""
+    x, y = digits(100, classes=2)
+    x, two = x.double(), build("mnist01", "lr").double()
+    settings = {"momentum": 0.9, "gradient": "all", "batch_size": 10}
+    w = (two.head.weight[1] - two.head.weight[0]).detach().requires_grad_()
+    b = (two.head.bias[1] - two.head.bias[0]).detach().requires_grad_()
+    list(train(two, x, y, x, y, epochs=2, learning_rate=0.01, **settings))
+    optimizer = torch.optim.SGD([w, b], lr=0.02, momentum=0.9, nesterov=True)
+    for _ in range(20):
+        optimizer.zero_grad()
+        binary_cross_entropy_with_logits(x.flatten(1) @ w + b, y.double()).backward()
+        optimizer.step()
+    torch.testing.assert_close(w, two.head.weight[1] - two.head.weight[0], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_dropout_follows_the_seed_and_the_epoch_and_leaves_the_random_state(resumed):
+    one, other = (build("mnist", "cnn", dropout=0.5) for _ in range(2))
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    first = run(one, 2, seed=5)
+    assert torch.equal(torch.rand(3), expected)
+    if resumed:
+        state = {key: tensor.contiguous().clone() for key, tensor in run(other, 1, seed=5)[-1][1].items()}
+        other = build("mnist", "cnn", dropout=0.5, seed=3)
+        run(other, 2, seed=5, resume=state)
+    else:
+        run(other, 2, seed=5)
+    assert torch.equal(weights(one), weights(other))
+    assert first[0][0].train_loss != run(build("mnist", "cnn"), 1, seed=5)[0][0].train_loss

@@ -40,7 +40,7 @@ def reproduced(*, official=True, **shape):
 def small(tables):
     points = int(tables["margin_summary"]["points"].max())
     return SETTINGS | {
-        "training": {"epochs": {"lr": 100, "mlp": 16, "cnn": 16}},
+        "training": SETTINGS["training"] | {"epochs": {"lr": 100, "mlp": 16, "cnn": 16}},
         "points": {"train": points, "test": points, "seed": 0, "whole": []},
         "margins": SETTINGS["margins"] | {"samples": 32},
         "attack": SETTINGS["attack"] | {"points": 40, "iterations": 50, "step": 0.05},
