@@ -53,10 +53,9 @@ def labels(y: Any, n: int, classes: int, device: torch.device) -> torch.Tensor:
     if y.ndim == 1 and len(y) != n:
         raise ValueError(f"x has {n} points and y {len(y)} labels: give one label a point")
     if y.ndim != 1:
-        way = {(n, 1): ": take y.flatten()", (n, classes): ": take y.argmax(1) of one-hot labels"}
-        raise ValueError(
-            f"y has shape {tuple(y.shape)}, not ({n},){way.get(tuple(y.shape), '')}; give one label a point"
-        )
+        ways = {(n, 1): ": take y.flatten()", (n, classes): ": take y.argmax(1) of one-hot labels"}
+        way = ways.get(came := tuple(y.shape), "")
+        raise ValueError(f"y has shape {came}, not ({n},){way}; give one label a point")
     y, whole = y.to(device), y.to(device, torch.int64)
     wrong = (whole.to(y.dtype) != y) | (whole < 0) | (whole >= classes)  # unsigned types compare with their own alone
     if wrong.any():
@@ -100,6 +99,6 @@ def _number(name, value):
         number = float(value)
     except (TypeError, ValueError, RuntimeError):
         number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"{name} is {' '.join(str(value).split())[:80]}: give a finite number")
+    if not abs(number) < 1e18:  # the squares of larger ones leave float32
+        raise ValueError(f"{name} is {' '.join(str(value).split())[:80]}: give a finite number, below 1e18")
     return number

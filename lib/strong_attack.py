@@ -26,9 +26,8 @@ def withstands(
     logits = logits_at(model, x)
     check_logits(logits)
     correct = logits.argmax(1) == y
-    distance = torch.zeros(len(x), device=x.device)
-    found = attack_distances(model, x[correct], steps=steps, starts=11, bounds=bounds)  # few gradients beside PGD's
-    distance[correct] = found.to(distance.dtype)
+    distance = torch.zeros(len(x), device=x.device, dtype=x.dtype)  # with few gradients beside PGD's:
+    distance[correct] = attack_distances(model, x[correct], steps=steps, starts=11, bounds=bounds)
     ascending = sorted(set(eps))
     held = torch.stack([correct & (distance > radius) if radius else correct for radius in ascending], 1)
     for j, radius in enumerate(ascending):

@@ -255,3 +255,16 @@ def test_images_without_channels_are_pooled(window):
     model = nn.Sequential(nn.MaxPool2d(window), nn.ReLU(), nn.Flatten(), nn.Linear(pooled, 4))
     assert is_fast(model)
     assert_same(measured(model, X[:, 0], Y), measured(Through(model), X[:, 0], Y))
+
+
+def test_numbers_whose_squares_overflow_are_refused():
+    for name, value in (("eps", 1e30), ("step", 1e29), ("iterations", 10**30), ("averaged_over", 1e300)):
+        with pytest.raises(ValueError, match=rf"^{name} is 1.*: give a finite number, below 1e18"):
+            robust_accuracy(network(), X, Y, **{"eps": 0.1, "bounds": None, **PGD, name: value})
+    with pytest.raises(ValueError, match=r"^radius is 1e.300: give a finite number"):
+        sampled_margins(network(), X, Y, samples=4, radius=1e300)
+
+
+def test_distances_of_float64_are_compared_in_float64():
+    model, x = nn.Flatten(), 1e-50 * torch.tensor([[9.0, 4.0], [2.0, 5.0]], dtype=torch.float64)
+    assert withstands(model, x, [0, 1], eps=(1e-51, 1e-49), bounds=None, step=1e-50).tolist() == [[True, False]] * 2
