@@ -51,12 +51,12 @@ def _unpacked(model):
 
 
 def _is_plain(module):
-    """Whether a call of the module is its class's forward, as torch wrote it: no hooks, no method replaced."""
+    """Whether a call of the module is its class's forward, as torch wrote it: no hook, no other method, no odd weight."""
     if not (own := _METHODS.get(type(module))):
         return False
     kept = all(getattr(type(module), name) is own[name] for name in own) and not vars(module).keys() & own.keys()
-    weights = {type(weight) for weight in module._parameters.values()}  # of another type: quantised, distributed
-    return kept and weights <= _WEIGHTS and not any(getattr(module, hooks, ()) for hooks in _HOOKS)
+    plain = {type(weight) for weight in module._parameters.values()} <= {nn.Parameter, torch.Tensor, type(None)}
+    return kept and plain and not any(getattr(module, hooks, ()) for hooks in _HOOKS)
 
 
 def _linear(layer, precision):
@@ -159,7 +159,6 @@ def _pair(value):
 
 
 _STEPS = {nn.Linear: _linear, nn.ReLU: _relu, nn.Flatten: _flatten, nn.MaxPool2d: _max_pool, nn.Conv2d: _conv}
-_WEIGHTS = {nn.Parameter, torch.Tensor, type(None)}
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _CALLED = ("__call__", "_wrapped_call_impl", "_call_impl", "__getattr__", "__iter__", "forward", "_conv_forward")
 _METHODS = {  # as torch has them

@@ -26,7 +26,6 @@ POINTS = 64  # that are looked at
 LOSSES = ("cross_entropy", "margin")
 CHOICES = {"loss": LOSSES, "start": ("image", "ball")}
 WHOLE = ("iterations", "steps", "starts", "samples", "drawn", "batch", "averaged_over")
-OPTIONAL = ("drawn", "batch")
 
 
 def door(function: Callable) -> Callable:
@@ -112,7 +111,7 @@ def check_logits(logits: torch.Tensor) -> None:
 
 def _settings(given):
     for name in WHOLE:
-        if name in given and not (given[name] is None and name in OPTIONAL):
+        if name in given and not (given[name] is None and name in ("drawn", "batch")):
             given[name] = whole(name, given[name])
     if "seed" in given:
         given["seed"] = whole("seed", given["seed"], 0)
@@ -225,10 +224,12 @@ def _explained(x, where="", way=""):
     try:
         yield
     except Exception as error:
-        told = (str(error) or repr(error)).splitlines()[0]
         if is_out_of_memory(error) or isinstance(error, Warning) or (where and isinstance(error, ValueError)):
             raise
-        came = f"x {tuple(x.shape)} of {x.dtype} on {x.device}{where}"
+        came, told = (
+            f"x {tuple(x.shape)} of {x.dtype} on {x.device}{where}",
+            (str(error) or repr(error)).splitlines()[0],
+        )
         raise ValueError(f"the model fails at {came}: {told}{way}") from error
 
 

@@ -67,8 +67,7 @@ def sampled_margins(
     tensor([ 0.3536, -0.2121])
     """
     options = {"radius": radius, "generator": generator, "seeds": seeds, "batch": batch, "progress": progress}
-    options["precision"] = precision
-    return margins_with_errors(model, x, y, samples=samples, drawn=drawn, **options)[0]
+    return margins_with_errors(model, x, y, samples=samples, drawn=drawn, precision=precision, **options)[0]
 
 
 @door
@@ -81,9 +80,8 @@ def margins_with_errors(
 
     The error is that of telling the largest of `samples` norms from those drawn: 0 where all are, and at the cap.
     """
-    counts = [samples if drawn is None else min(drawn, samples)]
     options = {"radius": radius, "generator": generator, "seeds": seeds, "batch": batch, "progress": progress}
-    options["precision"] = precision
+    counts, options["precision"] = [samples if drawn is None else min(drawn, samples)], precision
     _, foretold, errors = margins_by_samples(model, x, y, counts=counts, samples=samples, **options)
     return foretold[0], errors[0]
 

@@ -32,8 +32,6 @@ def hard_margin_svm(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, float]:
     weight, bias = machine.coef_[0] / unit, float(machine.intercept_[0])
     signed = np.where(y == classes[1], 1, -1) * ((x - shift) @ weight + bias)
     if signed.min() <= 0 or np.abs(machine.dual_coef_).max() >= C:
-        raise ValueError(
-            f"the two classes are not linearly separable ({int((signed <= 0).sum())} of {len(x)} points on the wrong "
-            "side), or by less than the solver sees: scale the features alike, or give separable data"
-        )
+        wrong = f"{int((signed <= 0).sum())} of {len(x)} points on the wrong side"
+        raise ValueError(f"the two classes are not linearly separable ({wrong}), or hardly: scale the features alike")
     return weight, bias - float(weight @ shift)

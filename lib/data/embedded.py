@@ -9,9 +9,7 @@ from .arrays import Arrays
 SIDE, CLASSES = 32, 10
 FINE, COARSE = 3.0, 10.0  # periods of the textures, pixels
 CONTRAST = (0.3, 0.45)  # smallest and largest amplitude of a texture, pixels in [0, 1]
-SHADE = 0.45  # amplitude of the shading
-DRIFT = 0.1  # of a second shading, whose direction means nothing
-NOISE = 0.05
+SHADE, DRIFT, NOISE = 0.45, 0.1, 0.05  # amplitudes: of the shading, of one whose direction means nothing, of noise
 
 _row, _column = np.mgrid[0:SIDE, 0:SIDE] + 0.5  # (32, 32) each
 _down, _right = 2 * _row / SIDE - 1, 2 * _column / SIDE - 1  # in [-1, 1]

@@ -152,15 +152,10 @@ def import_torchvision() -> ModuleType:
     except RuntimeError as error:
         if "operator torchvision::nms does not exist" not in str(error):
             raise
-    _forget_failed_import()
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:  # of the import that failed
+        del sys.modules[name]
     _declare_operators()
     return importlib.import_module("torchvision")
-
-
-def _forget_failed_import():
-    for name in list(sys.modules):
-        if name == "torchvision" or name.startswith("torchvision."):
-            del sys.modules[name]
 
 
 def _declare_operators():
