@@ -51,7 +51,7 @@ def _unpacked(model):
 
 
 def _is_plain(module):
-    """Whether a call of the module is its class's forward, as torch wrote it: no hook, no other method, no odd weight."""
+    """Whether a call of the module is its class's forward, as torch wrote it: no hooks, no other methods or weights."""
     if not (own := _METHODS.get(type(module))):
         return False
     kept = all(getattr(type(module), name) is own[name] for name in own) and not vars(module).keys() & own.keys()

@@ -13,6 +13,8 @@ Radii = float | Sequence[float]
 def tensor(values: Any, name: str) -> torch.Tensor:
     """Return numbers as a tensor without a graph, one that autograd takes; ValueError for what is no array of them."""
     if torch.is_tensor(values):
+        if values.is_complex() or values.layout != torch.strided or values.is_meta:
+            raise ValueError(f"{name} holds {values.dtype}, {values.layout}, {values.device}: give real numbers, dense")
         values = values.detach()
         return values.clone() if values.is_inference() else values  # which autograd would refuse
     try:

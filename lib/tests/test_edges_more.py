@@ -268,3 +268,11 @@ def test_numbers_whose_squares_overflow_are_refused():
 def test_distances_of_float64_are_compared_in_float64():
     model, x = nn.Flatten(), 1e-50 * torch.tensor([[9.0, 4.0], [2.0, 5.0]], dtype=torch.float64)
     assert withstands(model, x, [0, 1], eps=(1e-51, 1e-49), bounds=None, step=1e-50).tolist() == [[True, False]] * 2
+
+
+@pytest.mark.parametrize("odd", [lambda t: t * 1j, torch.Tensor.to_sparse, lambda t: t.to("meta")])
+def test_numbers_that_are_not_real_and_dense_are_refused(odd):
+    weight, bias = torch.eye(16)[:4], torch.zeros(4)
+    for work in (lambda: linear_margins(odd(weight), bias, X, Y), lambda: gradient_lengths(network(), odd(X), Y)):
+        with pytest.raises(ValueError, match=r"^(x|weight) holds torch\..*: give real numbers, dense$"):
+            work()
