@@ -10,7 +10,7 @@ _frame: ContextVar[FrameType | None] = ContextVar("frame", default=None)
 
 
 @contextmanager
-def called_from(frame: FrameType) -> Iterator[None]:
+def called_from(frame: FrameType | None) -> Iterator[None]:
     """Let warnings point at the line where `frame` is, until the context ends."""
     token = _frame.set(frame)
     try:

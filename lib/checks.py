@@ -122,8 +122,10 @@ def _settings(given):
         given["eps"] = radii(given["eps"])
     if not isinstance(given.get("generator"), torch.Generator | None):
         raise ValueError(f"generator is {given['generator']}: give a torch.Generator on the CPU, or None")
-    if not (given.get("progress") is None or callable(given["progress"]) or {"radius", "bounds"} <= given.keys()):
-        raise ValueError(f"progress is {given['progress']}: give a function of (done, total), or None")
+    if callable(progress := given.get("progress")):
+        given["progress"] = called_from(None)(progress)  # what it measures enters by the door, too
+    elif not (progress is None or {"radius", "bounds"} <= given.keys()):
+        raise ValueError(f"progress is {progress}: give a function of (done, total), or None")
     for name, values in CHOICES.items():
         if given.get(name, values[0]) not in values:
             raise ValueError(f"{name} is {given[name]!r}: choose {' or '.join(values)}")

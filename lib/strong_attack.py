@@ -20,8 +20,7 @@ def withstands(
 
     The attacks: the nearest adversarial point inside the bounds (`attack_distances` with `steps` from 11 starts),
     then PGD on the cross-entropy and on the margin loss, without a floor under the gradient, on the points that still
-    stand. Arguments as for attacks.breaking_steps; eps 0 is the clean prediction. progress: called with (done,
-    len(eps)).
+    stand. Arguments as for attacks.breaking_steps; eps 0 is the clean prediction. progress: gets (done, len(eps)).
     """
     logits = logits_at(model, x)
     check_logits(logits)

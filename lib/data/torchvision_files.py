@@ -35,7 +35,6 @@ FILES = {  # what torchvision keeps below root
     "mnist": [f"MNIST/raw/{name}" for name in MNIST_SHA256],
     "cifar10": [f"cifar-10-batches-py/{name}" for name in CIFAR10_FILES],
 }
-OPERATORS = ("nms", "qnms")
 _declared = []  # torch withdraws a declaration when its Library is collected
 
 
@@ -165,6 +164,6 @@ def _declare_operators():
     import torch
 
     library = torch.library.Library("torchvision", "FRAGMENT")
-    for operator in OPERATORS:
+    for operator in ("nms", "qnms"):
         library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     _declared.append(library)

@@ -9,6 +9,7 @@ from torch import nn
 
 from lib import (
     attack_distances,
+    breaking_steps,
     evaluate,
     gradient_lengths,
     hard_margin_svm,
@@ -20,7 +21,7 @@ from lib import (
 from lib.margins import margins_by_samples
 from lib.pullback import is_fast
 from lib.tests.test_edges import MEASURES, PGD, Held, Through, X, Y, assert_same, measured, network
-from lib.tests.test_edges_refused import MODE, new_head, said, state
+from lib.tests.test_edges_refused import MODE, at_threads, new_head, said, state
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* has no fast gradients")
 
@@ -276,3 +277,14 @@ def test_numbers_that_are_not_real_and_dense_are_refused(odd):
     for work in (lambda: linear_margins(odd(weight), bias, X, Y), lambda: gradient_lengths(network(), odd(X), Y)):
         with pytest.raises(ValueError, match=r"^(x|weight) holds torch\..*: give real numbers, dense$"):
             work()
+
+
+def test_what_progress_measures_enters_by_the_door():
+    images, found = (255 * X).byte(), []
+
+    def measure(*_):
+        found.append(gradient_lengths(network(), images, Y.tolist()))
+
+    for threads in (1, 2):
+        at_threads(threads, lambda: breaking_steps(network(), X, Y, eps=0.1, **PGD, progress=measure))
+    assert found and all(torch.equal(one, gradient_lengths(network(), images, Y)) for one in found)
