@@ -153,7 +153,7 @@ def _networks(holder, depth=3):
         parts = holder.values() if isinstance(holder, dict) else holder
     elif inspect.isfunction(holder) and (holder.__module__ or "").split(".")[0] != "torch":
         cells = [cell.cell_contents for cell in holder.__closure__ or () if cell != CellType()]  # an empty one has none
-        parts = [*cells, holder.__defaults__, holder.__kwdefaults__]
+        parts = [*cells, *(holder.__defaults__ or ()), *(holder.__kwdefaults__ or {}).values()]
         parts += [holder.__globals__.get(name) for name in holder.__code__.co_names]
     elif not isinstance(holder, type | ModuleType):
         names = ("__self__", "func", "args", "keywords") if callable(holder) else ()

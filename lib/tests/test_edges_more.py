@@ -61,7 +61,7 @@ HIDDEN = {
     "method of an object": lambda net: Holder(net).logits,
     "object in a closure": lambda net: (lambda holder: lambda x: holder.logits(x))(Holder(net)),
     "default": lambda net: lambda x, net=net: net(x),
-    "keyword default": lambda net: lambda x, *, nets=(net,): nets[0](x),
+    "keyword default": lambda net: lambda x, *, nets={"all": [net]}: nets["all"][0](x),
     "slots": Slots,
 }
 
