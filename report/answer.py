@@ -21,7 +21,19 @@ COLUMNS = [("mnist01", "lr"), *((dataset, model) for dataset in DATASETS for mod
 
 
 def summary(claims, context):
-    """Return one paragraph: how many verdicts of each kind, in all and for each data set, and what they speak of."""
+    """Return one paragraph: how many verdicts of each kind, in all and for each data set, and what they speak of.
+
+    Of a run too small to decide any, what it saw instead.
+    """
+    rows = [row for claim in claims for row in claim.rows]
+    measured = [row for row in rows if row.seeds]
+    one_seed = "There is one seed: a verdict holds for its training runs, and other seeds may differ."
+    if measured and all(row.short for row in measured):
+        sentences = [f"This run is too small to judge the paper. {_seen_of(measured)}"]
+        for name in context.datasets:
+            if found := [row for row in measured if row.case.dataset == name]:
+                sentences.append(f"On {title(context, name)}: {_seen_counts(found)}.")
+        return " ".join(sentences + [one_seed] * (seeds(rows) == 1))
     at_scale = " at this scale" if context.scale else ""
     sentences = [
         f"The paper's nine claims get {len(claims)} verdicts{at_scale}, as some are read in two ways: "
@@ -35,16 +47,9 @@ def summary(claims, context):
         ]
         if found:
             sentences.append(f"On {title(context, name)}, {len(found)} apply: {_counted(found)}.")
-    rows = [row for claim in claims for row in claim.rows]
-    if any(row.seeds and row.short for row in rows):
-        seen = Counter(row.seen for row in rows if row.seeds)
-        told = ", ".join(f"{seen[verdict]} {words}" for verdict, words in SEEN.items())
-        sentences.append(
-            f"Only the paper's scale can judge the paper. Of the comparisons measured in this run: {told}."
-        )
-    if seeds(rows) == 1:
-        sentences.append("There is one seed: a verdict holds for its training runs, and other seeds may differ.")
-    return " ".join(sentences)
+    if any(row.short for row in measured):
+        sentences.append(f"Only the paper's scale can judge the paper. {_seen_of(measured)}")
+    return " ".join(sentences + [one_seed] * (seeds(rows) == 1))
 
 
 def seeds(rows):
@@ -64,8 +69,8 @@ def by_claim(claims, context):
 def matrix(claims, context):
     """Return the matrix of claims and networks, those that were run, as header and rows of cells.
 
-    A cell is None where the claim does not speak of the network, else a dict: badge (on the paper), seen (in this run,
-    empty at the paper's scale), effect and interval of the decisive row
+    A cell is None where the claim does not speak of the network, else a dict: badge (on the paper), seen (a badge on
+    this run, None at the paper's scale), effect and interval of the decisive row
     """
     columns = [name for name in COLUMNS if name in context.networks and name[0] in context.datasets]
     rows = []
@@ -89,6 +94,15 @@ def _counted(verdicts):
     count = Counter(verdicts)
     words = {HOLDS: ("holds", "hold"), FAILS: ("fails", "fail"), OPEN: (OPEN, OPEN)}
     return ", ".join(f"{count[verdict]} {words[verdict][count[verdict] != 1]}" for verdict in words)
+
+
+def _seen_of(rows):
+    return f"Of the {len(rows)} comparisons measured in this run: {_seen_counts(rows)}."
+
+
+def _seen_counts(rows):
+    seen = Counter(row.seen for row in rows)
+    return f"{seen[HOLDS]} seen here, {seen[FAILS]} not, {seen[OPEN]} open"
 
 
 def _claim(claim, context):
@@ -138,10 +152,11 @@ def _badge(rows, scale=""):
 
 
 def _seen(rows):
-    """What this run saw, in words; empty where its scale is the paper's, or nothing was measured."""
+    """What this run saw, as a badge; None where its scale is the paper's, or nothing was measured."""
     if not any(row.seeds and row.short for row in rows):
-        return ""
-    return SEEN[overall(row.seen for row in rows)]
+        return None
+    verdict = overall(row.seen for row in rows)
+    return {"symbol": SYMBOLS[verdict], "text": SEEN[verdict], "kind": f"seen {CLASSES[verdict]}"}
 
 
 def _cell(rows):

@@ -130,7 +130,7 @@ def test_each_network_has_a_cell_for_each_claim_that_speaks_of_it(small):
     assert [bool(cell) for cell in cells["1"]] == [True] + [False] * 6
     assert [bool(cell) for cell in cells["7b"]] == [False, False, True, True, False, True, True]
     told = {row["key"]: row["cells"][2] for row in matrix["rows"]}["6b"]  # 40 images
-    assert told["badge"]["kind"] == "open" and told["seen"] == "open here" and " to " in told["interval"]
+    assert told["badge"]["kind"] == "open" and told["seen"]["text"] == "open here" and " to " in told["interval"]
 
 
 def test_readings_of_a_claim_stand_side_by_side(small):
