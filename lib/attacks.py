@@ -105,11 +105,11 @@ def loss_direction(logits: torch.Tensor, y: torch.Tensor, loss: str) -> tuple[to
         v = torch.zeros_like(z).scatter(1, others.argmax(1, keepdim=True), 1.0)
         log_scale = torch.zeros_like(z[:, 0])
     else:
-        v = (others - others.amax(1, keepdim=True)).exp()  # 0 at the own class
+        v = (others - others.amax(1, keepdim=True)).exp().nan_to_num(0.0)  # 0 at the own class; nan: no other one
         log_scale = others.amax(1) - z.logsumexp(1)
     v = torch.where(own, -v.sum(1, keepdim=True), v)
     norm = v.norm(dim=1)
-    return v / norm[:, None], log_scale.exp() * norm
+    return v / norm.clamp(min=torch.finfo(v.dtype).tiny)[:, None], log_scale.exp() * norm
 
 
 @door
@@ -256,7 +256,7 @@ def _entering(starts, index, radii):
 def _moved(batch, origin, going, iterate, shortened):
     """The batch after a step, its iterates before the first shortened one remembered."""
     first = going & shortened & (batch.unclipped_steps < 0)
-    unclipped = torch.where(_column(first, origin), batch.iterate, batch.unclipped)
+    unclipped = torch.where(column(first, origin), batch.iterate, batch.unclipped)
     steps = torch.where(first, batch.steps, batch.unclipped_steps)
     return batch._replace(iterate=iterate, unclipped=unclipped, unclipped_steps=steps)
 
@@ -264,7 +264,7 @@ def _moved(batch, origin, going, iterate, shortened):
 def _at_the_next_radius(batch, held, going, radii):
     """The batch without the points that are done: those that held go on at a larger radius if one can change that."""
     again = held & (batch.radius < radii - 1) & (batch.unclipped_steps >= 0)  # else they hold at all larger radii too
-    iterate = torch.where(_column(again, batch.iterate), batch.unclipped, batch.iterate)
+    iterate = torch.where(column(again, batch.iterate), batch.unclipped, batch.iterate)
     steps = torch.where(again, batch.unclipped_steps, batch.steps)
     unclipped_steps = torch.where(again, -1, batch.unclipped_steps)
     batch = batch._replace(iterate=iterate, steps=steps, radius=batch.radius + again, unclipped_steps=unclipped_steps)
@@ -284,5 +284,6 @@ def _step(current, origin, g, scale, eps, pgd):
     return (origin + delta.view_as(origin)).clamp(*pgd.limits), length > eps
 
 
-def _column(values, x):
+def column(values: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Return values (n,) so that they multiply x (n, ...)."""
     return values.view(-1, *[1] * (x.ndim - 1))

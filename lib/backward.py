@@ -51,10 +51,12 @@ def _unpacked(model):
 
 
 def _is_plain(module):
-    """Whether a call of the module is its class's forward, as torch wrote it: no hooks, no method replaced."""
-    own = _METHODS.get(type(module), {})
+    """Whether a call of the module is its class's forward, as torch wrote it: no hooks, no other methods or weights."""
+    if not (own := _METHODS.get(type(module))):
+        return False
     kept = all(getattr(type(module), name) is own[name] for name in own) and not vars(module).keys() & own.keys()
-    return bool(own) and kept and not any(getattr(module, hooks, ()) for hooks in _HOOKS)
+    plain = {type(weight) for weight in module._parameters.values()} <= {nn.Parameter, torch.Tensor, type(None)}
+    return kept and plain and not any(getattr(module, hooks, ()) for hooks in _HOOKS)
 
 
 def _linear(layer, precision):
@@ -92,11 +94,12 @@ def _max_pool(layer, precision):
 
     def step(x):
         y, index = F.max_pool2d(x, window, return_indices=True)
-        size = x.shape[2:]
+        grown = [part * along for part, along in zip(y.shape[-2:], window, strict=True)]
+        size = x.shape[-2:]
 
-        def enlarge(t):
-            t = F.interpolate(t, scale_factor=window)
-            rest = [whole - part for whole, part in zip(size, t.shape[2:], strict=True)]
+        def enlarge(t):  # (n, h, w) too
+            t = F.interpolate(t if t.ndim == 4 else t[None], scale_factor=window).view(*t.shape[:-2], *grown)
+            rest = [whole - part for whole, part in zip(size, grown, strict=True)]
             return F.pad(t, (0, rest[1], 0, rest[0])) if any(rest) else t  # what the pooling dropped
 
         place = torch.arange(size.numel(), device=x.device, dtype=torch.float32).reshape(size)

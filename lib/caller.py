@@ -10,7 +10,7 @@ _frame: ContextVar[FrameType | None] = ContextVar("frame", default=None)
 
 
 @contextmanager
-def called_from(frame: FrameType) -> Iterator[None]:
+def called_from(frame: FrameType | None) -> Iterator[None]:
     """Let warnings point at the line where `frame` is, until the context ends."""
     token = _frame.set(frame)
     try:
@@ -28,7 +28,6 @@ def warn(text: str) -> None:
     """Warn in one line, at the caller's."""
     frame = _frame.get()
     if frame is None:
-        warnings.warn(text, stacklevel=3)
-        return
+        return warnings.warn(text, stacklevel=3)
     known, name = frame.f_globals.setdefault("__warningregistry__", {}), frame.f_globals.get("__name__")
     warnings.warn_explicit(text, UserWarning, frame.f_code.co_filename, frame.f_lineno, name, known)

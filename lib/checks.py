@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial, wraps
 from itertools import chain
-from types import CellType
+from types import CellType, ModuleType
 
 import torch
 from torch import nn
@@ -26,7 +26,6 @@ POINTS = 64  # that are looked at
 LOSSES = ("cross_entropy", "margin")
 CHOICES = {"loss": LOSSES, "start": ("image", "ball")}
 WHOLE = ("iterations", "steps", "starts", "samples", "drawn", "batch", "averaged_over")
-OPTIONAL = ("drawn", "batch")
 
 
 def door(function: Callable) -> Callable:
@@ -57,10 +56,13 @@ def door(function: Callable) -> Callable:
                 limits = limits_of(given.get("bounds"), x)
                 if changed:
                     warn("a part of the model is in training mode: it is measured in eval mode, call model.eval()")
-                warn_of_slips(model, x, pixels="radius" in given and "bounds" not in given)
+                with _explained(x, " with gradients"):
+                    warn_of_slips(model, x, pixels="radius" in given and "bounds" not in given)
                 if {"eps", "step", "iterations"} <= given.keys():
                     _warn_of_short_steps(x, limits, max(given["eps"]), given["step"], given["iterations"])
-                return function(**given)
+                found = function(**given)
+                _warn_of_rounding(x, found.median() if "starts" in given else given.get("step", given.get("radius")))
+                return found
 
     return entered
 
@@ -109,7 +111,7 @@ def check_logits(logits: torch.Tensor) -> None:
 
 def _settings(given):
     for name in WHOLE:
-        if name in given and not (given[name] is None and name in OPTIONAL):
+        if name in given and not (given[name] is None and name in ("drawn", "batch")):
             given[name] = whole(name, given[name])
     if "seed" in given:
         given["seed"] = whole("seed", given["seed"], 0)
@@ -118,6 +120,12 @@ def _settings(given):
             given[name] = positive(name, given[name], zero)
     if "eps" in given:
         given["eps"] = radii(given["eps"])
+    if not isinstance(given.get("generator"), torch.Generator | None):
+        raise ValueError(f"generator is {given['generator']}: give a torch.Generator on the CPU, or None")
+    if callable(progress := given.get("progress")):
+        given["progress"] = called_from(None)(progress)  # what it measures enters by the door, too
+    elif not (progress is None or {"radius", "bounds"} <= given.keys()):
+        raise ValueError(f"progress is {progress}: give a function of (done, total), or None")
     for name, values in CHOICES.items():
         if given.get(name, values[0]) not in values:
             raise ValueError(f"{name} is {given[name]!r}: choose {' or '.join(values)}")
@@ -145,9 +153,11 @@ def _networks(holder, depth=3):
         parts = holder.values() if isinstance(holder, dict) else holder
     elif inspect.isfunction(holder) and (holder.__module__ or "").split(".")[0] != "torch":
         cells = [cell.cell_contents for cell in holder.__closure__ or () if cell != CellType()]  # an empty one has none
-        parts = [*cells, *(holder.__globals__.get(name) for name in holder.__code__.co_names)]
-    elif callable(holder) and not isinstance(holder, type):
-        parts = [getattr(holder, name, None) for name in ("__self__", "func", "args", "keywords")]
+        parts = [*cells, *(holder.__defaults__ or ()), *(holder.__kwdefaults__ or {}).values()]
+        parts += [holder.__globals__.get(name) for name in holder.__code__.co_names]
+    elif not isinstance(holder, type | ModuleType):
+        names = ("__self__", "func", "args", "keywords") if callable(holder) else ()
+        parts = [getattr(holder, name, None) for name in (*names, *getattr(type(holder), "__slots__", ()))]
         parts += vars(holder).values() if hasattr(holder, "__dict__") else ()
     return [module for part in parts if depth for module in _networks(part, depth - 1)]
 
@@ -155,7 +165,7 @@ def _networks(holder, depth=3):
 @contextmanager
 def _in_eval_mode(networks: list[nn.Module], answer: Callable[[], torch.Tensor]) -> Iterator[bool]:
     """Put networks in eval mode, yield whether this changes the answer, and restore their modes and buffers."""
-    modules = list(dict.fromkeys(module for net in networks for module in net.modules()))
+    modules = list(dict.fromkeys(module for net in networks for module in net.modules() if hasattr(module, "training")))
     modes = [module.training for module in modules]
     kept = [(m, name, b, b.clone()) for m in modules for name, b in m.named_buffers(recurse=False)]
     try:
@@ -203,21 +213,39 @@ def _check_weights(networks):
 
 def _tried(model, x, weights):
     """The logits (1, c) of the first point; ValueError where the model does not take it, or gives no logits."""
-    try:
+    kinds = {(w.dtype, w.device) for w in weights}
+    way = "" if len(kinds) != 1 or (x.dtype, x.device) in kinds else "; take x.to('{1}', {0})".format(*kinds.pop())
+    with _explained(x, way=way):
         found = model(x[:1].clone())
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        kinds, came = {(w.dtype, w.device) for w in weights}, f"x {tuple(x.shape)} of {x.dtype} on {x.device}"
-        way = "" if len(kinds) != 1 or (x.dtype, x.device) in kinds else "; take x.to('{1}', {0})".format(*kinds.pop())
-        raise ValueError(f"the model fails at {came}: {(str(error) or repr(error)).splitlines()[0]}{way}") from error
     return logits_in(found, x[:1])
+
+
+@contextmanager
+def _explained(x, where="", way=""):
+    """Make one line of what a model raises at x."""
+    try:
+        yield
+    except Exception as error:
+        if is_out_of_memory(error) or isinstance(error, Warning) or (where and isinstance(error, ValueError)):
+            raise
+        came, told = (
+            f"x {tuple(x.shape)} of {x.dtype} on {x.device}{where}",
+            (str(error) or repr(error)).splitlines()[0],
+        )
+        raise ValueError(f"the model fails at {came}: {told}{way}") from error
 
 
 def _warn_of_short_steps(x, limits, eps, step, iterations):
     reach = step * iterations
     if reach < eps * (1 - 1e-6) and reach < torch.maximum(x - limits[0], limits[1] - x).flatten(1).norm(dim=1).max():
         warn(f"{iterations} steps of {step:g} cannot reach eps {eps:g}: take {math.ceil(eps / step)}, or longer ones")
+
+
+def _warn_of_rounding(x, moved):
+    """Warn where moves so long, shared among the features, are about as small as the rounding of x."""
+    size = x.abs().max()
+    if moved is not None and moved < x[0].numel() ** 0.5 * torch.finfo(x.dtype).eps * size:
+        warn(f"moves of {moved:.2g} are lost to rounding, x is {x.dtype} up to {size:.2g}: take x and model.double()")
 
 
 def _without_compiling() -> AbstractContextManager:

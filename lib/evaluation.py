@@ -115,18 +115,15 @@ def evaluate(
     points = np.rec.fromarrays(list(map(_array, columns.values())), names=list(columns))
     margin, size = points.margin.astype(float), np.abs(points.margin)
     return Evaluation(
-        eps=tuple(eps),
-        clean_accuracy=_accuracy(points.label == points.prediction),
+        eps=tuple(eps), clean_accuracy=_accuracy(points.label == points.prediction),
         robust_accuracy=tuple(_accuracy(points[name]) for name in points.dtype.names[6:]),
-        average_margin=_average(margin),
+        average_margin=_average(margin), average_distance=_average(np.abs(margin)),
         minimum_margin=Estimate(float(margin.min()), float(points.margin_error[margin.argmin()])),
-        average_distance=_average(np.abs(margin)),
         capped=100 * float((size >= radius).mean()),
         exceeding=100 * float((size > 1.001 * points.distance).mean()),
         hidden=100 * float((points.gradient < 1e-7).mean()),  # a usual floor
-        told=f"{min(drawn or samples, samples):,} of {samples:,} samples in radius {radius:g}",
-        points=points,
-    )
+        told=f"{min(drawn or samples, samples):,} of {samples:,} samples in radius {radius:g}", points=points,
+    )  # fmt: skip
 
 
 def _array(values):

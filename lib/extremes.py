@@ -70,7 +70,7 @@ def continued(norms: Tensor, samples: int, fit: Callable[[int], Tensor]) -> tupl
 
 def scores(n: int) -> Tensor:
     """Return Blom's normal scores of n order statistics, descending, float64 (n,)."""
-    return -torch.special.ndtri((torch.arange(1, n + 1, dtype=torch.float64) - 0.375) / (n + 0.25))
+    return -torch.special.ndtri((torch.arange(1, n + 1, dtype=torch.float64, device="cpu") - 0.375) / (n + 0.25))
 
 
 def maxima(n: int, *, device: torch.device | None = None) -> Tensor:

@@ -91,9 +91,7 @@ def _norms(logits, norms_of, top, others=None):
 
 
 def _batched(model, part, parallel):
-    """The function (x, ...) -> part(directions, x, ...) of as many samples at once as memory suits, side by side on a
-    CPU; where it suits one sample alone, only of some directions at once.
-    """
+    """The function (x, ...) -> part(directions, x, ...) of as much at once as memory suits, side by side on a CPU."""
     in_parts = shrinking(partial(_in_parts, part))
     size = directions = None  # asked of the first batch, as the others are like it
 
@@ -101,7 +99,8 @@ def _batched(model, part, parallel):
         nonlocal size, directions
         if size is None:
             size = samples_at_once(model, x)
-            directions = samples_at_once(model, x, directions=1) if parallel and size == 1 else 1 << 30
+            alone = parallel and size == 1  # even one sample's directions may be too many
+            directions = samples_at_once(model, x, directions=1) if alone else 1 << 30
         shared = parallel and not x.is_cuda
         share = -(-len(x) // torch.get_num_threads()) if shared else len(x)
         return in_parts(min(size, share), directions, side_by_side if shared else map, x, top, *others)

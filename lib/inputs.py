@@ -13,6 +13,8 @@ Radii = float | Sequence[float]
 def tensor(values: Any, name: str) -> torch.Tensor:
     """Return numbers as a tensor without a graph, one that autograd takes; ValueError for what is no array of them."""
     if torch.is_tensor(values):
+        if values.is_complex() or values.layout != torch.strided or values.is_meta:
+            raise ValueError(f"{name} holds {values.dtype}, {values.layout}, {values.device}: give real numbers, dense")
         values = values.detach()
         return values.clone() if values.is_inference() else values  # which autograd would refuse
     try:
@@ -53,14 +55,15 @@ def labels(y: Any, n: int, classes: int, device: torch.device) -> torch.Tensor:
     if y.ndim == 1 and len(y) != n:
         raise ValueError(f"x has {n} points and y {len(y)} labels: give one label a point")
     if y.ndim != 1:
-        way = {(n, 1): ": take y.flatten()", (n, classes): ": take y.argmax(1) of one-hot labels"}
-        raise ValueError(
-            f"y has shape {tuple(y.shape)}, not ({n},){way.get(tuple(y.shape), '')}; give one label a point"
-        )
-    whole = y.to(device, torch.int64)
-    wrong = (y.to(device) != whole) | (whole < 0) | (whole >= classes)
+        ways = {(n, 1): ": take y.flatten()", (n, classes): ": take y.argmax(1) of one-hot labels"}
+        way = ways.get(came := tuple(y.shape), "")
+        raise ValueError(f"y has shape {came}, not ({n},){way}; give one label a point")
+    y, whole = y.to(device), y.to(device, torch.int64)
+    wrong = (whole.to(y.dtype) != y) | (whole < 0) | (whole >= classes)  # unsigned types compare with their own alone
     if wrong.any():
-        raise ValueError(f"y holds {y[wrong.to(y.device)][0]}: give whole labels, from 0 to {classes - 1}")
+        raise ValueError(
+            f"y holds {y.tolist()[wrong.tolist().index(True)]}: give whole labels, from 0 to {classes - 1}"
+        )
     return whole
 
 
@@ -82,11 +85,15 @@ def positive(name: str, value: Any, zero: bool = False) -> float:
 
 def radii(eps: Any) -> list[float]:
     """Return one or several L2 radii as a list, in the order given; ValueError for none, negative or infinite ones."""
-    eps = eps.tolist() if hasattr(eps, "tolist") else eps
-    eps = list(eps) if isinstance(eps, list | tuple | set | range) else [eps]
-    if not eps:
+    if not (eps := several(eps)):
         raise ValueError("eps is empty: give a radius, or several")
     return [positive("eps", value, zero=True) for value in eps]
+
+
+def several(values: Any) -> list:
+    """Return one or several settings as a list."""
+    values = values.tolist() if hasattr(values, "tolist") else values
+    return list(values) if isinstance(values, list | tuple | set | range) else [values]
 
 
 def _number(name, value):
@@ -94,6 +101,6 @@ def _number(name, value):
         number = float(value)
     except (TypeError, ValueError, RuntimeError):
         number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"{name} is {' '.join(str(value).split())[:80]}: give a finite number")
+    if not abs(number) < 1e18:  # the squares of larger ones leave float32
+        raise ValueError(f"{name} is {' '.join(str(value).split())[:80]}: give a finite number, below 1e18")
     return number

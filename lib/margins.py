@@ -15,7 +15,7 @@ from .ball import uniform_ball
 from .caller import warn
 from .checks import check_logits, door
 from .extremes import LEAST, expected_maximum
-from .inputs import labels, points, tensor
+from .inputs import labels, points, several, tensor, whole
 from .pullback import Model, Progress, logits_of
 from .screen import largest_first
 
@@ -67,8 +67,7 @@ def sampled_margins(
     tensor([ 0.3536, -0.2121])
     """
     options = {"radius": radius, "generator": generator, "seeds": seeds, "batch": batch, "progress": progress}
-    options["precision"] = precision
-    return margins_with_errors(model, x, y, samples=samples, drawn=drawn, **options)[0]
+    return margins_with_errors(model, x, y, samples=samples, drawn=drawn, precision=precision, **options)[0]
 
 
 @door
@@ -81,9 +80,8 @@ def margins_with_errors(
 
     The error is that of telling the largest of `samples` norms from those drawn: 0 where all are, and at the cap.
     """
-    counts = [samples if drawn is None else min(drawn, samples)]
     options = {"radius": radius, "generator": generator, "seeds": seeds, "batch": batch, "progress": progress}
-    options["precision"] = precision
+    counts, options["precision"] = [samples if drawn is None else min(drawn, samples)], precision
     _, foretold, errors = margins_by_samples(model, x, y, counts=counts, samples=samples, **options)
     return foretold[0], errors[0]
 
@@ -99,11 +97,11 @@ def margins_by_samples(
 
     Foretold is NaN from fewer than extremes.LEAST draws, unless they are all. Other arguments as for sampled_margins.
     """
-    _check(counts, samples)
+    counts = _checked(counts, samples)
     if seeds is None:
-        seeds = torch.randint(2**62, (len(x),), generator=generator).tolist()
-    seeds = [int(seed) for seed in seeds]
-    if len(seeds) != len(x) or any(not 0 <= seed < 2**62 for seed in seeds):
+        seeds = torch.randint(2**62, (len(x),), generator=generator, device="cpu")
+    seeds = several(tensor(seeds, "seeds"))
+    if len(seeds) != len(x) or any(not (0 <= seed < 2**62 and seed == int(seed)) for seed in seeds):
         raise ValueError(f"{len(seeds)} seeds for {len(x)} points: give each one of its own, from 0 to 2^62 - 1")
     with torch.no_grad():
         logits = torch.cat([logits_of(model, point) for point in x.split(1)])  # so no bit hangs on other points
@@ -154,11 +152,11 @@ def _drawn(x, seeds, radius, count):
 
     A block has a seed of its own. For a GPU, threads draw the next ones, into memory from which they go up at once.
     """
-    like = torch.empty(0, dtype=x.dtype)
+    like = torch.empty(0, dtype=x.dtype, device="cpu")
 
     def draw(i, start):
         # Neighbouring seeds must not meet in each other's blocks; torch uses the low 32 bits.
-        source = torch.Generator().manual_seed((seeds[i] * 0x9E3779B97F4A7C15 + start) % 2**63)
+        source = torch.Generator().manual_seed((int(seeds[i]) * 0x9E3779B97F4A7C15 + start) % 2**63)
         block = uniform_ball(BLOCK, x.shape[1:], radius, source, like=like)[: count - start]
         return i, start, block.pin_memory() if x.is_cuda else block.to(x.device)
 
@@ -187,8 +185,10 @@ def _sign(top, y):
     return torch.where(top == y, 1.0, -1.0)
 
 
-def _check(counts, samples):
-    if not len(counts) or counts[0] < 1 or list(counts) != sorted(set(counts)):
-        raise ValueError(f"numbers of samples are {list(counts)}: give one or more in ascending order, the least 1")
+def _checked(counts, samples):
+    counts = [whole("a number of samples", count) for count in several(counts)]
+    if not counts or counts != sorted(set(counts)):
+        raise ValueError(f"numbers of samples are {counts}: give one or more in ascending order, the least 1")
     if counts[-1] > samples or (LEAST > counts[-1] != samples):
         raise ValueError(f"{counts[-1]} of {samples} samples are drawn: draw at least {LEAST} of them, or all")
+    return counts

@@ -10,7 +10,7 @@ from functools import partial
 
 import torch
 
-from .attacks import loss_direction, slope
+from .attacks import column, loss_direction, slope
 from .bounds import Bounds, limits_of
 from .checks import check_logits, door
 from .parts import shrinking
@@ -82,12 +82,13 @@ def _fmn(pull, x, top, length, limits, steps, delta, radius, nearest, best):
         g = torch.where((point <= limits[0]) & (g > 0) | (point >= limits[1]) & (g < 0), 0.0, g)  # no way to go
         (g, steepness), size, crossed = slope(g), _length(delta), gap < 0
         shorter = crossed & (size < best)
-        best, nearest = torch.where(shorter, size, best), torch.where(_column(shorter, x), delta, nearest)
+        best, nearest = torch.where(shorter, size, best), torch.where(column(shorter, x), delta, nearest)
         outwards = (1 + change) * torch.where(best < torch.inf, radius, size + gap.abs() / steepness)
+        outwards = torch.where(outwards > 0, outwards, torch.finfo(x.dtype).eps)  # a tie: the smallest step off it
         radius = torch.where(crossed, torch.minimum(radius * (1 - change), best), outwards)
         pace = torch.where(steepness > 0, share * radius / steepness, 0.0)
-        delta = delta - g * _column(pace, x)
-        delta = delta * _column((radius / _length(delta).clamp(min=1e-30)).clamp(max=1), x)
+        delta = delta - g * column(pace, x)
+        delta = delta * column((radius / _length(delta).clamp(min=1e-30)).clamp(max=1), x)
     return delta, radius, nearest, best
 
 
@@ -110,7 +111,7 @@ def _starts(pull, x, most):
     for _, rank, back in ways[:most]:
         k, reached = classes[:, rank], distances[:, rank] < torch.inf
         pace = torch.where(reached, distances[:, rank] / norms[rows, k], 0.0)
-        delta = torch.where(_column(reached, x), -1.0001 * g[rows, k] * _column(pace, x), -x / 2)
+        delta = torch.where(column(reached, x), -1.0001 * g[rows, k] * column(pace, x), -x / 2)
         deltas.append(-2 * delta if back else delta)
     return [*[*deltas[:2], -x / 2, *deltas[2:]][:most], top]
 
@@ -129,7 +130,7 @@ def _line_search(model, x, delta, top, best):
     inside, across = torch.zeros_like(best), torch.ones_like(best)
     for _ in range(HALVINGS):
         middle = (inside + across) / 2
-        logits = logits_of(model, x + delta * _column(middle, x))
+        logits = logits_of(model, x + delta * column(middle, x))
         crossed = (logits.argmax(1) != top) & ~logits.isnan().any(1)
         inside, across = torch.where(crossed, inside, middle), torch.where(crossed, middle, across)
     return torch.where(best < torch.inf, across * best, torch.inf)
@@ -137,7 +138,3 @@ def _line_search(model, x, delta, top, best):
 
 def _length(v):
     return v.flatten(1).norm(dim=1)
-
-
-def _column(values, x):
-    return values.view(-1, *[1] * (x.ndim - 1))

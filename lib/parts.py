@@ -24,7 +24,7 @@ def samples_at_once(model: Model, x: torch.Tensor, *, directions: int | None = N
     memory = torch.cuda.get_device_properties(x.device).total_memory // 4 if x.is_cuda else _SLOW_BYTES
     if not is_fast(model):
         return max(1, min(_SLOW_SAMPLES, memory // _tape(model, x)))
-    z, sizes = x[:1], [x[0].numel()]
+    z, sizes = x[:1].clone(), [x[0].numel()]  # some layers work in place
     with torch.no_grad():
         for layer in layers_of(model):
             z = layer(z)
@@ -75,14 +75,9 @@ def _tape(model, x):
     """Bytes for one sample more: what autograd keeps of two samples less that of one, where the weights stand too,
     some gradients, and all pairs of classes.
     """
-    kept = [0, 0]
-    for i in (0, 1):
-
-        def keep(t, i=i):
-            kept[i] += t.nbytes
-            return t
-
-        some = torch.cat([x[:1]] * (i + 1)).requires_grad_()
+    one, two = [], []
+    for kept, some in ((one, x[:1]), (two, torch.cat([x[:1]] * 2))):
+        keep = lambda t, kept=kept: kept.append(t.nbytes) or t  # noqa: E731
         with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
-            classes = logits_of(model, some).shape[1]
-    return max(0, kept[1] - kept[0]) + (8 * x[0].numel() + 2 * classes**2) * x.element_size()
+            classes = logits_of(model, some.detach().requires_grad_()).shape[1]
+    return max(0, sum(two) - sum(one)) + (8 * x[0].numel() + 2 * classes**2) * x.element_size()

@@ -112,5 +112,7 @@ def _obstacle(model):
         return "autocast"
     if nn.modules.module._has_any_global_hook():
         return "a network with global hooks"
+    if any(type(mode).__name__ != "DeviceContext" for mode in torch.overrides._get_current_function_mode_stack()):
+        return "a torch function mode"
     odd = next((layer for layer in layers_of(model) or [model] if not has_step(layer)), None)
     return None if odd is None else type(odd).__name__

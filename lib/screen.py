@@ -41,8 +41,10 @@ def largest_first(model: Model, x: torch.Tensor, precision: str = "auto") -> Cal
     rough = norms_function(model, factor, torch.bfloat16)
 
     def norms(x, top, so_far, ends):
-        found, ends = rough(x, top), torch.tensor(ends)  # (n, c)
-        following = ends[torch.searchsorted(ends, torch.arange(len(x)))]  # at which a sample's norms first matter
+        found, ends = rough(x, top), torch.tensor(ends, device="cpu")  # (n, c)
+        following = ends[
+            torch.searchsorted(ends, torch.arange(len(x), device="cpu"))
+        ]  # at which a sample's norms first matter
         highest = torch.maximum(found.cummax(0).values[following], so_far)
         rows, classes = ((found > 0) & (found >= (1 - 2 * BOUND) * highest)).nonzero(as_tuple=True)
         if not len(rows):

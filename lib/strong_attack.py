@@ -20,15 +20,13 @@ def withstands(
 
     The attacks: the nearest adversarial point inside the bounds (`attack_distances` with `steps` from 11 starts),
     then PGD on the cross-entropy and on the margin loss, without a floor under the gradient, on the points that still
-    stand. Arguments as for attacks.breaking_steps; eps 0 is the clean prediction. progress: called with (done,
-    len(eps)).
+    stand. Arguments as for attacks.breaking_steps; eps 0 is the clean prediction. progress: gets (done, len(eps)).
     """
     logits = logits_at(model, x)
     check_logits(logits)
     correct = logits.argmax(1) == y
-    distance = torch.zeros(len(x), device=x.device)
-    found = attack_distances(model, x[correct], steps=steps, starts=11, bounds=bounds)  # few gradients beside PGD's
-    distance[correct] = found.to(distance.dtype)
+    distance = torch.zeros(len(x), device=x.device, dtype=x.dtype)  # with few gradients beside PGD's:
+    distance[correct] = attack_distances(model, x[correct], steps=steps, starts=11, bounds=bounds)
     ascending = sorted(set(eps))
     held = torch.stack([correct & (distance > radius) if radius else correct for radius in ascending], 1)
     for j, radius in enumerate(ascending):

@@ -9,9 +9,7 @@ from .arrays import Arrays
 SIDE, CLASSES = 32, 10
 FINE, COARSE = 3.0, 10.0  # periods of the textures, pixels
 CONTRAST = (0.3, 0.45)  # smallest and largest amplitude of a texture, pixels in [0, 1]
-SHADE = 0.45  # amplitude of the shading
-DRIFT = 0.1  # of a second shading, whose direction means nothing
-NOISE = 0.05
+SHADE, DRIFT, NOISE = 0.45, 0.1, 0.05  # amplitudes: of the shading, of one whose direction means nothing, of noise
 
 _row, _column = np.mgrid[0:SIDE, 0:SIDE] + 0.5  # (32, 32) each
 _down, _right = 2 * _row / SIDE - 1, 2 * _column / SIDE - 1  # in [-1, 1]
@@ -74,8 +72,7 @@ def _image(label, rng):
     return np.rint(255 * pixels.clip(0, 1)).astype(np.uint8)
 
 
-def _texture(motif, period, rng):
-    """Return a pattern (32, 32) in [-1, 1]."""
+def _texture(motif, period, rng):  # (32, 32) in [-1, 1]
     period *= rng.uniform(0.85, 1.15)
     phase, angle = rng.uniform(size=2), rng.uniform(0, np.pi)
     centre = rng.uniform(4, SIDE - 4, 2)
@@ -94,6 +91,5 @@ def _texture(motif, period, rng):
     return cells[row.astype(int), column.astype(int)]
 
 
-def _wave(t):
-    """Return the triangle wave of period 1 between -1 and 1."""
+def _wave(t):  # the triangle wave of period 1 between -1 and 1
     return 4 * np.abs(t - np.floor(t) - 0.5) - 1

@@ -9,7 +9,6 @@ from .arrays import ARRAYS, Arrays, as_uint8, digest, read_arrays
 from .names import TITLES
 
 SHAPES = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
-
 MEANS = {"mnist": 33.3, "cifar10": 120.7}  # of all pixels of the official training images
 
 # digest() of the four arrays of an npz file -> what they are

@@ -17,10 +17,9 @@ from .names import TITLES
 
 SOURCES = ("auto", "torchvision", "npz", "embedded")
 DIGITS_01 = {  # title of a source of MNIST -> title of its digits 0 and 1
-    "MNIST": TITLES["mnist01"],
-    "MNIST (unverified)": "MNIST 0/1 (unverified)",
+    "MNIST": TITLES["mnist01"], "MNIST (unverified)": "MNIST 0/1 (unverified)",
     "MNIST (5,000 digits)": "MNIST 0/1 (subset)",
-}
+}  # fmt: skip
 
 
 class Dataset(NamedTuple):
@@ -62,25 +61,17 @@ def load(name: str, *, source: str = "auto", root: str | Path = "data") -> Datas
         title, origin = DIGITS_01[title], f"digits 0 and 1 of: {origin}"
     x_train, y_train, x_test, _ = arrays
     provenance = {
-        "dataset": name,
-        "title": title,
-        "source": source,
-        "stand_in": (base, source) == ("cifar10", "embedded"),
-        "origin": origin,
-        "sha256": digest(*arrays),
-        "train": len(x_train),
-        "test": len(x_test),
-        "classes": len(np.unique(y_train)),
-        "shape": list(x_train.shape[1:]),
-    }
+        "dataset": name, "title": title, "source": source, "stand_in": (base, source) == ("cifar10", "embedded"),
+        "origin": origin, "sha256": digest(*arrays), "train": len(x_train), "test": len(x_test),
+        "classes": len(np.unique(y_train)), "shape": list(x_train.shape[1:]),
+    }  # fmt: skip
     return Dataset(*arrays, provenance)
 
 
 def _found(base, source, root):
-    if source != "auto":
-        return source
-    only_npz = not torchvision_files.has_files(base, root) and (root / f"{base}.npz").exists()
-    return "npz" if only_npz else "torchvision"
+    if source != "auto" or torchvision_files.has_files(base, root):
+        return source.replace("auto", "torchvision")
+    return "npz" if (root / f"{base}.npz").exists() else "torchvision"
 
 
 def _digits_01(x_train, y_train, x_test, y_test):

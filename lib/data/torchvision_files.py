@@ -35,7 +35,6 @@ FILES = {  # what torchvision keeps below root
     "mnist": [f"MNIST/raw/{name}" for name in MNIST_SHA256],
     "cifar10": [f"cifar-10-batches-py/{name}" for name in CIFAR10_FILES],
 }
-OPERATORS = ("nms", "qnms")
 _declared = []  # torch withdraws a declaration when its Library is collected
 
 
@@ -152,15 +151,10 @@ def import_torchvision() -> ModuleType:
     except RuntimeError as error:
         if "operator torchvision::nms does not exist" not in str(error):
             raise
-    _forget_failed_import()
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:  # of the import that failed
+        del sys.modules[name]
     _declare_operators()
     return importlib.import_module("torchvision")
-
-
-def _forget_failed_import():
-    for name in list(sys.modules):
-        if name == "torchvision" or name.startswith("torchvision."):
-            del sys.modules[name]
 
 
 def _declare_operators():
@@ -170,6 +164,6 @@ def _declare_operators():
     import torch
 
     library = torch.library.Library("torchvision", "FRAGMENT")
-    for operator in OPERATORS:
+    for operator in ("nms", "qnms"):
         library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     _declared.append(library)
