@@ -21,6 +21,7 @@ from .caller import called_from, inside, warn
 from .inputs import labels, points, positive, radii, whole
 from .parts import is_out_of_memory, samples_at_once, shrinking
 from .pullback import Model, is_fast, logits_in, logits_of, pullback
+from .threads import alone
 
 POINTS = 64  # that are looked at
 LOSSES = ("cross_entropy", "margin")
@@ -166,20 +167,21 @@ def _networks(holder, depth=3):
 def _in_eval_mode(networks: list[nn.Module], answer: Callable[[], torch.Tensor]) -> Iterator[bool]:
     """Put networks in eval mode, yield whether this changes the answer, and restore their modes and buffers."""
     modules = list(dict.fromkeys(module for net in networks for module in net.modules() if hasattr(module, "training")))
-    modes = [module.training for module in modules]
-    kept = [(m, name, b, b.clone()) for m in modules for name, b in m.named_buffers(recurse=False)]
-    try:
-        asked = any(modes) and not all(map(is_fast, networks))
-        as_given = _answer_or_none(answer) if asked else None
-        for module in modules:
-            module.training = False
-        found = _answer_or_none(answer) if asked else None
-        _restore(kept)
-        yield found is not None and (as_given is None or not _alike(as_given, found))
-    finally:
-        for module, mode in zip(modules, modes, strict=True):
-            module.training = mode
-        _restore(kept)
+    with alone(modules):
+        modes = [module.training for module in modules]
+        kept = [(m, name, b, b.clone()) for m in modules for name, b in m.named_buffers(recurse=False)]
+        try:
+            asked = any(modes) and not all(map(is_fast, networks))
+            as_given = _answer_or_none(answer) if asked else None
+            for module in modules:
+                module.training = False
+            found = _answer_or_none(answer) if asked else None
+            _restore(kept)
+            yield found is not None and (as_given is None or not _alike(as_given, found))
+        finally:
+            for module, mode in zip(modules, modes, strict=True):
+                module.training = mode
+            _restore(kept)
 
 
 def _answer_or_none(answer):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def labels(y: Any, n: int, classes: int, device: torch.device) -> torch.Tensor:
 
 def whole(name: str, value: Any, least: int = 1) -> int:
     """Return a whole number of at least `least` as an int; ValueError else."""
-    number = _number(name, value)
+    number = value if isinstance(value, Integral) and abs(value) < 2**63 else _number(name, value)  # no digit is lost
     if number < least or number != int(number):
         raise ValueError(f"{name} is {value}: give a whole number, at least {least}")
     return int(number)

@@ -1,12 +1,16 @@
-"""Work on several threads of a CPU, which ends as soon as one part fails or the user presses Ctrl-C."""
+"""Work on several threads, which ends as soon as one part fails or the user presses Ctrl-C; turns of user threads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from threading import Event
+from threading import Condition, Event
 
 import torch
+from torch import nn
 
+_turn, _taken = Condition(), set()
+_mine: ContextVar[frozenset] = ContextVar("mine", default=frozenset())
 _stopped: ContextVar[Event | None] = ContextVar("stopped", default=None)
 
 
@@ -42,3 +46,20 @@ def check() -> None:
     stop = _stopped.get()
     if stop is not None and stop.is_set():
         raise CancelledError
+
+
+@contextmanager
+def alone(modules: Sequence[nn.Module]) -> Iterator[None]:
+    """Hold off the user's other threads from modules in training mode, which a call changes until it ends."""
+    with _turn:
+        _turn.wait_for(lambda: not (_taken - _mine.get()).intersection(modules))
+        taken = frozenset(modules if any(module.training for module in modules) else ())
+        _taken.update(taken)
+    token = _mine.set(_mine.get() | taken)  # the threads of this call, and what its progress measures, need not wait
+    try:
+        yield
+    finally:
+        _mine.reset(token)
+        with _turn:
+            _taken.difference_update(taken)
+            _turn.notify_all()

@@ -104,3 +104,10 @@ def test_what_is_no_start_is_refused(given, match):
     model, x, y = network(2)
     with pytest.raises(ValueError, match=match):
         robust_accuracy(model, x, y, eps=0.1, step=0.02, iterations=40, **given)
+
+
+def test_a_large_seed_is_taken_to_its_last_digit():
+    model, x, y = network()
+    attack = {"step": 0.02, "iterations": 40, "start": "ball", "eps": EPS}
+    large, next_one = (breaking_steps(model, x, y, seed=seed, **attack) for seed in (2**62, 2**62 + 1))
+    assert not torch.equal(large, next_one)
