@@ -23,7 +23,8 @@ def content(frames, context, claims, *, runs, seconds, commit, figures):
 
     frames: the tidy tables "attacks", "margin_summary", "strong", "brackets", "convergence"
     claims: of `verdicts.judge`; runs: the records of the training runs; seconds: {"training": s, "other jobs": s}
-    figures: [{"name", "title", "caption", "picture" (svg or gif, a path), "file" (beside the page)}]
+    figures: [{"name", "title", "caption", "picture" (svg or gif, a path), "still" (png for print, or None), "file"
+        (beside the page)}]
     """
     table = table1.table1(frames["attacks"], frames["margin_summary"], context)
     readings = comparison.readings(frames["attacks"], frames["strong"], _floor(context.settings["attack"]))

@@ -21,5 +21,5 @@ def render(template, content):
 
 
 def _embedded(path):
-    kind = {".svg": "svg+xml", ".gif": "gif"}[Path(path).suffix]
+    kind = {".svg": "svg+xml", ".gif": "gif", ".png": "png"}[Path(path).suffix]
     return f"data:image/{kind};base64,{base64.b64encode(Path(path).read_bytes()).decode()}"

@@ -50,6 +50,7 @@ def described(figure, caption, settings):
         "title": title,
         "caption": " ".join(text.replace("``", "").split()),
         "picture": figure,
+        "still": str(Path(figure).with_suffix(".png")) if figure.endswith(".gif") else None,  # on paper
         "file": file,
     }
 

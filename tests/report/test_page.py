@@ -47,7 +47,8 @@ def small(tmp_path_factory):
     strong = tables["strong"]
     tables["strong"] = strong.assign(held=strong["held"].where(strong["eps"] < 2, 0))  # much stronger at eps 2
     claims = judge(tables, context)
-    figures = [{"name": "fig1", "title": "Figure 1", "caption": "A < B & C.", "picture": figure, "file": "fig1.png"}]
+    figures = [{"name": "fig1", "title": "Figure 1", "caption": "A < B & C.", "picture": figure}]
+    figures[0] |= {"still": None, "file": "fig1.png"}
     seconds = {"training": 3600, "other jobs": 90}
     page = pages.content(tables, context, claims, runs=[RECORD], seconds=seconds, commit="abc1234", figures=figures)
     return page, pages.to_html(page), pages.to_markdown(page)
@@ -175,9 +176,14 @@ def test_what_is_wider_than_a_phone_scrolls_in_its_frame_and_shows_it(small):
     assert 'class="narrow note"' in html and ".narrow { display: none; }" in html
 
 
-def test_a_moving_picture_is_shown_as_one(small, tmp_path):
-    film = tmp_path / "training.gif"
+def test_a_moving_picture_is_shown_as_one_and_printed_as_its_still(small, tmp_path):
+    film, still = tmp_path / "training.gif", tmp_path / "training.png"
     film.write_bytes(b"GIF89a")
-    figures = [{"name": "training", "title": "Training", "caption": "", "picture": film, "file": "training.gif"}]
-    page = small[0] | {"figures": figures}
-    assert "data:image/gif;base64,R0lGODlh" in pages.to_html(page) and "(training.gif)" in pages.to_markdown(page)
+    still.write_bytes(b"\x89PNG")
+    figure = {"name": "training", "title": "Training", "caption": "", "picture": film, "still": still}
+    page = small[0] | {"figures": [figure | {"file": "training.gif"}]}
+    html = pages.to_html(page)
+    assert '<img class="moving" src="data:image/gif;base64,R0lGODlh' in html and "(training.gif)" in pages.to_markdown(
+        page
+    )
+    assert '<img class="still" src="data:image/png;base64,iVBORw==' in html and ".still { display: none; }" in html
