@@ -230,11 +230,8 @@ def _explained(x, where="", way=""):
     except Exception as error:
         if is_out_of_memory(error) or isinstance(error, Warning) or (where and isinstance(error, ValueError)):
             raise
-        came, told = (
-            f"x {tuple(x.shape)} of {x.dtype} on {x.device}{where}",
-            (str(error) or repr(error)).splitlines()[0],
-        )
-        raise ValueError(f"the model fails at {came}: {told}{way}") from error
+        came, told = f"x {tuple(x.shape)} of {x.dtype} on {x.device}", (str(error) or repr(error)).splitlines()[0]
+        raise ValueError(f"the model fails at {came}{where}: {told}{way}") from error
 
 
 def _warn_of_short_steps(x, limits, eps, step, iterations):

@@ -62,9 +62,8 @@ def labels(y: Any, n: int, classes: int, device: torch.device) -> torch.Tensor:
     y, whole = y.to(device), y.to(device, torch.int64)
     wrong = (whole.to(y.dtype) != y) | (whole < 0) | (whole >= classes)  # unsigned types compare with their own alone
     if wrong.any():
-        raise ValueError(
-            f"y holds {y.tolist()[wrong.tolist().index(True)]}: give whole labels, from 0 to {classes - 1}"
-        )
+        first = y.tolist()[wrong.tolist().index(True)]
+        raise ValueError(f"y holds {first}: give whole labels, from 0 to {classes - 1}")
     return whole
 
 

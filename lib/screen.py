@@ -42,9 +42,8 @@ def largest_first(model: Model, x: torch.Tensor, precision: str = "auto") -> Cal
 
     def norms(x, top, so_far, ends):
         found, ends = rough(x, top), torch.tensor(ends, device="cpu")  # (n, c)
-        following = ends[
-            torch.searchsorted(ends, torch.arange(len(x), device="cpu"))
-        ]  # at which a sample's norms first matter
+        place = torch.searchsorted(ends, torch.arange(len(x), device="cpu"))
+        following = ends[place]  # at which a sample's norms first matter
         highest = torch.maximum(found.cummax(0).values[following], so_far)
         rows, classes = ((found > 0) & (found >= (1 - 2 * BOUND) * highest)).nonzero(as_tuple=True)
         if not len(rows):
