@@ -98,7 +98,8 @@ def _facts(settings, runs, seconds, commit):
     floor = f"{attack['gradient_floor'] or 'no'} floor under a gradient's length"
     floor += f", loss averaged over {attack['averaged_over']} points" if attack["averaged_over"] > 1 else ""
     named = {
-        name: ", ".join(sorted({str(run[name]) for run in runs})) or "unknown" for name in ("device", "torch", "python")
+        name: ", ".join(sorted({str(run.get(name, "unknown")) for run in runs})) or "unknown"
+        for name in ("device", "torch", "python", "commit")
     }
     total = " + ".join(f"{_duration(value)} {name}" for name, value in seconds.items() if value)
     return [
@@ -106,7 +107,10 @@ def _facts(settings, runs, seconds, commit):
         ("Seeds", ", ".join(map(str, settings["seeds"]))),
         ("Device", named["device"]),
         ("Versions", f"torch {named['torch']}, Python {named['python']}"),
-        ("Commit", commit),
+        (
+            "Commit",
+            commit + (f"; networks trained at {named['commit']}" if named["commit"] not in (commit, "unknown") else ""),
+        ),
         ("Computing time", f"{_duration(sum(seconds.values()))}" + (f" ({total}, summed over jobs)" if total else "")),
     ]
 

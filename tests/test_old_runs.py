@@ -38,7 +38,7 @@ def test_the_same_training_has_the_same_record_and_nearly_the_same_weights_today
     run, settings = Run("mnist01", "lr", "std", 0), {"epochs": 2, "keep": [1, 2], "sgd": SGD, "dropout": 0}
     main(tmp_path / "data.npz", *outputs, run, objective=objective, **settings, device="cpu")
     old, new = (json.loads((folder / "run.json").read_text()) for folder in (FOLDER, tmp_path))
-    machine = {"seconds", "device", "torch", "python"}
+    machine = {"seconds", "device", "torch", "python", "commit"}
     assert {k: v for k, v in old.items() if k not in machine} == {k: new[k] for k in old if k not in machine}
     models = [load_model(folder / "checkpoints.safetensors", "mnist01", "lr", 2) for folder in (FOLDER, tmp_path)]
     torch.testing.assert_close(*(model.head.weight for model in models), rtol=1e-4, atol=1e-5)

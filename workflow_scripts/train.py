@@ -15,6 +15,7 @@ from workflow_scripts.common.checkpoints import save
 from workflow_scripts.common.device import arithmetic, pick_device
 from workflow_scripts.common.files import discard, write_json, write_table
 from workflow_scripts.common.job import progress_bar
+from workflow_scripts.common.origin import commit
 from workflow_scripts.common.runner import call
 
 LATER = {"layers": "all", "gradient": "batch", "dropout": 0}  # of a training before these could be set
@@ -41,7 +42,8 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, drop
     write_table(table, curve)
     about = run._asdict() | {"objective": objective, "epochs": epochs, **sgd, "dropout": dropout}
     about |= {"seconds": sum(epoch.seconds for epoch in records), "device": device_name(device)} | arithmetic(device)
-    write_json(about | {"torch": torch.__version__, "python": platform.python_version()}, record)
+    about |= {"torch": torch.__version__, "python": platform.python_version(), "commit": commit()}
+    write_json(about, record)
     discard(unfinished)
 
 

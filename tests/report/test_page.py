@@ -12,7 +12,7 @@ from report.verdicts import judge
 from tests.report.reproduced import reproduced
 from workflow_scripts.common.drawing import save
 
-RECORD = {"seconds": 3600, "device": "NVIDIA H200", "torch": "2.13.0", "python": "3.11.7"}
+RECORD = {"seconds": 3600, "device": "NVIDIA H200", "torch": "2.13.0", "python": "3.11.7", "commit": "5678fed"}
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -70,7 +70,14 @@ def test_scale_and_stand_in_stand_before_everything_else(small):
     for text in (words(html), markdown):
         assert text.index("CIFAR-10 stand-in: a stand-in") < text.index("Summary")
         assert text.index("Small scale: 16 points") < text.index("Summary") < text.index("The paper's claims")
-        for fact in ("NVIDIA H200", "abc1234", "torch 2.13.0", "1 h 1 min", "0123456789ab", "Paper, MLP and CNN"):
+        for fact in (
+            "NVIDIA H200",
+            "abc1234; networks trained at 5678fed",
+            "torch 2.13.0",
+            "1 h 1 min",
+            "0123456789ab",
+            "Paper, MLP and CNN",
+        ):
             assert text.index(fact) < text.index("Summary"), fact
 
 
