@@ -7,7 +7,9 @@ from functools import cache
 from pathlib import Path
 
 PACKAGES = ("lib", "report", "workflow_scripts")
-PLUMBING = {f"workflow_scripts/common/{name}.py" for name in ("device", "files", "job", "origin", "runner")}  # change no result
+PLUMBING = {
+    f"workflow_scripts/common/{name}.py" for name in ("device", "files", "job", "origin", "runner")
+}  # change no result
 
 
 @cache

@@ -50,6 +50,12 @@ def test_the_docs_tell_the_first_and_last_average_distance_of_the_committed_marg
     assert row in (ROOT / "docs/results.md").read_text()
 
 
+def test_the_docs_tell_where_gradient_descent_ends():
+    last = pd.read_csv(COMMITTED / "descent.csv").iloc[-1]
+    row = f"no momentum, step size 0.1 | {last['minimum']:.3f} | {last['average']:.3f} |"
+    assert last["epoch"] == 1000 and row in (ROOT / "docs/results.md").read_text()
+
+
 PARTS = ["mnist", "cnn", "cifar10", "cifar10-mlp"]  # at the paper's epochs
 
 
