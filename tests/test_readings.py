@@ -7,6 +7,7 @@ from torch.nn.functional import cross_entropy
 from benchmarks import readings
 from lib.attacks import HELD
 from lib.models import build
+from tests.workflow import ROOT
 from workflow_scripts.common.checkpoints import save
 
 
@@ -70,3 +71,14 @@ def test_what_holds_is_kept_and_beside_the_published(tmp_path, capsys):
         "stated/mlp" not in capsys.readouterr().out
         and (tmp_path / "b.csv").read_bytes() == (tmp_path / "a.csv").read_bytes()
     )
+
+
+def test_the_docs_tell_the_committed_rows():
+    table = pd.read_csv(ROOT / "benchmarks/results/readings.csv").query("points == 200")
+    docs = (ROOT / "docs/results.md").read_text()
+    section = docs[docs.index("## Where the attack starts") :]
+    assert len(table) == 3 * 12 * 4
+    for (start, _, _), rows in table.groupby(["start", "floor", "method"]):
+        met = " **met**" if (rows["errors"].abs() <= readings.ERRORS).all() else ""
+        shares = ", ".join(f"{share:.1f}" for share in rows.sort_values("eps")["robust"]) + met
+        assert any(line.startswith(f"| {start}") and f"| {shares} |" in line for line in section.splitlines())
