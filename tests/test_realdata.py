@@ -3,15 +3,19 @@
 import os
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from lib.attacks import breaking_steps
 from lib.data.arrays import to_float
 from lib.data.sources import load
 from lib.margins import linear_margins
 from lib.models import build
 from lib.svm import hard_margin_svm
 from lib.training import train
+from tests.workflow import ROOT
+from workflow_scripts.common.checkpoints import load_model
 
 pytestmark = [
     pytest.mark.realdata,
@@ -50,3 +54,15 @@ def test_logistic_regression_on_all_digits():
     assert data.provenance["title"] == "MNIST" and len(data.x_train) == 60000
     records = [r for r, _ in train(build("mnist", "lr"), *data[:4], epochs=3)]
     assert records[-1].test_error < 9.0
+
+
+@pytest.mark.parametrize("method", ["std", "lcr", "amr"])
+def test_the_committed_weights_repeat_the_committed_attack(method):
+    folder, data = ROOT / "reference_results/mnist", digits("mnist")
+    model = load_model(folder / f"weights/mnist-mlp-{method}-seed0.safetensors", "mnist", "mlp", 200)
+    attacks = pd.read_csv(folder / "attacks.csv.gz").query("model == 'mlp' and method == @method and eps in (0, 1)")
+    broken_at = attacks.pivot(index="index", columns="eps", values="broken_at").head(50)
+    x, y = to_float(data.x_test[broken_at.index]), torch.from_numpy(data.y_test[broken_at.index]).long()
+    found = breaking_steps(model, x, y, eps=(0, 1), gradient_floor=1e-7).numpy()
+    same = (found < 0) == (broken_at.to_numpy() < 0)
+    assert same[:, 0].all() and same[:, 1].mean() >= 0.96  # the last bits of another processor may decide one

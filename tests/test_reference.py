@@ -62,7 +62,8 @@ PARTS = ["mnist", "cnn", "cifar10", "cifar10-mlp"]  # at the paper's epochs
 
 def over(base, change):
     """A config with the keys of another on top, as Snakemake merges them."""
-    inner = {key: over(base[key], of) for key, of in change.items() if isinstance(of, dict) and key in base}
+    both = [key for key in change if isinstance(change[key], dict) and isinstance(base.get(key), dict)]
+    inner = {key: over(base[key], change[key]) for key in both}
     return base | change | inner
 
 
@@ -73,7 +74,7 @@ def verdicts():
     base = yaml.safe_load((ROOT / "config.yaml").read_text())
     for part in PARTS:
         about = json.loads((COMMITTED / part / "run.json").read_text())
-        settings = over(base, about["settings"])
+        settings = over(base, about["settings"]) | {"runs": about["settings"]["runs"]}
         data |= {of["dataset"]: of for of in about["data"]}
         found |= {name: of for name, of in networks(settings).items() if settings["runs"][name[0]][name[1]]}
         for path in (COMMITTED / part).glob("*.csv*"):
