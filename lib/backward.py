@@ -55,7 +55,7 @@ def _is_plain(module):
     if not (own := _METHODS.get(type(module))):
         return False
     kept = all(getattr(type(module), name) is own[name] for name in own) and not vars(module).keys() & own.keys()
-    plain = {type(weight) for weight in module._parameters.values()} <= {nn.Parameter, torch.Tensor, type(None)}
+    plain = {type(weight) for weight in module._parameters.values()} <= _WEIGHTS
     return kept and plain and not any(getattr(module, hooks, ()) for hooks in _HOOKS)
 
 
@@ -159,6 +159,7 @@ def _pair(value):
 
 
 _STEPS = {nn.Linear: _linear, nn.ReLU: _relu, nn.Flatten: _flatten, nn.MaxPool2d: _max_pool, nn.Conv2d: _conv}
+_WEIGHTS = {nn.Parameter, torch.Tensor, type(None)}  # other classes may mean anything by a product
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _CALLED = ("__call__", "_wrapped_call_impl", "_call_impl", "__getattr__", "__iter__", "forward", "_conv_forward")
 _METHODS = {  # as torch has them

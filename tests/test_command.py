@@ -42,7 +42,7 @@ def project(tmp_path_factory):
 )
 def test_a_command_plans_its_target_and_what_it_needs(project, words):
     code, output = call(project / ".venv" / "bin" / "snakemake", project, "-n", *words)
-    jobs, networks = planned(output), 6 if "profiles/quick" in words else 12
+    jobs, networks = planned(output), 5 if "profiles/quick" in words else 12
     assert code == 0 and jobs["table1"] == 1 and jobs["attack"] == networks and "reproduction" not in jobs, output[
         -3000:
     ]

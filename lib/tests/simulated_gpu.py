@@ -24,6 +24,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from lib import backward
+
 aten = torch.ops.aten
 CUDA, CPU = torch.device("cuda", 0), torch.device("cpu")
 COPIES = {aten._to_copy, aten.copy_, aten.copy, aten._copy_from}
@@ -51,12 +53,19 @@ def simulated_gpu(limit=80 << 30):
         "mem_get_info": lambda device=None: (limit - gpu.held, limit),
         "get_device_properties": lambda device=None: properties,
         "get_device_name": lambda device=None: properties.name,
+        "get_rng_state": lambda device=None: torch.empty(0),  # nothing is drawn there but by generators of its own
+        "set_rng_state": lambda state, device=None: None,
+        "manual_seed_all": lambda seed: None,
     }
     with ExitStack() as stack:
         for name, fake in fakes.items():
             stack.enter_context(patch.object(torch.cuda, name, fake))
         stack.enter_context(patch.object(torch, "Generator", Generator))
         stack.enter_context(patch.object(torch.Tensor, "pin_memory", _pinned))
+        stack.enter_context(
+            patch.object(backward, "_WEIGHTS", backward._WEIGHTS | {OnGPU})
+        )  # as torch has no such class
+        stack.enter_context(patch.object(torch.overrides, "_get_current_function_mode_stack", list))  # nor this mode
         stack.callback(
             torch.__future__.set_overwrite_module_params_on_conversion,
             torch.__future__.get_overwrite_module_params_on_conversion(),
