@@ -79,6 +79,7 @@ STOPPED = """
 import os, signal, threading, time, torch
 from torch import nn
 import lib
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell ignores it
 torch.set_num_threads({threads})
 x, model = torch.rand(256, 1, 28, 28), lib.build("mnist", "mlp")
 y, since = model(x).argmax(1), []
