@@ -74,7 +74,7 @@ def test_gradients_of_the_attack_are_counted():
     model = build("mnist", "lr").eval().requires_grad_(False)
     x = torch.full((3, 1, 28, 28), 0.5)
     y = model(x).argmax(1) + torch.tensor([0, 0, 1])  # the last is wrong without an attack
-    counted = gradients_of(lambda: breaking_steps(model, x, y % 10, eps=[9.0], step=1e-6, iterations=4))
+    counted = gradients_of(lambda: breaking_steps(model, x, y % 10, eps=[9.0], step=1e-5, iterations=4))
     assert counted == 5 + 5 + 1
 
 

@@ -280,11 +280,15 @@ def test_numbers_that_are_not_real_and_dense_are_refused(odd):
 
 
 def test_what_progress_measures_enters_by_the_door():
-    images, found = (255 * X).byte(), []
+    images, found, model = (
+        (255 * X).byte(),
+        [],
+        network(),
+    )  # built once: two threads would share the seed of the weights
 
     def measure(*_):
-        found.append(gradient_lengths(network(), images, Y.tolist()))
+        found.append(gradient_lengths(model, images, Y.tolist()))
 
     for threads in (1, 2):
         at_threads(threads, lambda: breaking_steps(network(), X, Y, eps=0.1, **PGD, progress=measure))
-    assert found and all(torch.equal(one, gradient_lengths(network(), images, Y)) for one in found)
+    assert found and all(torch.equal(one, gradient_lengths(model, images, Y)) for one in found)
