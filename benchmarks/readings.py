@@ -4,7 +4,7 @@ Networks are read from {weights}/mnist/{model}/{method}/seed{seed}/checkpoints.s
 them, their last epoch; a folder is named with what it reads the paper as: --weights stated=results/train
 linear=results/linear/train. What an attack leaves standing is kept in a file of its own, so that a run that was cut off
 goes on. Writes a line for each network, attack and eps to a CSV file, the published share beside it, and prints the
-tables of docs/readings.md.
+tables of docs/results.md.
 """
 
 import argparse
@@ -15,12 +15,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lib.attacks import HELD, breaking_steps, loss_direction
+from lib.attacks import HELD, breaking_steps, column, loss_direction, slope
 from lib.data.arrays import to_float
 from lib.data.sources import load
 from lib.pullback import pulling
 from report.results import METHODS, RUN
+from report.settings import TEST_IMAGES
 from report.statistics import of_shares
+from report.table1 import published
 from workflow_scripts.common import checkpoints
 from workflow_scripts.common.evaluated import draw_points
 from workflow_scripts.common.files import whole_file, write_arrays
@@ -29,8 +31,6 @@ from .scaling import markdown
 
 HERE = Path(__file__).parent
 STARTS, FLOORS, EPS = ("image", "ball", "library"), (0.0, 1e-8, 1e-7, 1e-6), (0.5, 1.0, 1.5, 2.0)
-TODAY = ("image", 1e-7)
-PUBLISHED, TESTED = pd.read_csv(HERE.parent / "report" / "published.csv"), 10000  # images of the paper's test set
 ERRORS = 2.0  # standard errors within which a cell is met
 KEY = ["reading", *RUN[1:], "start", "floor"]
 
@@ -90,46 +90,39 @@ def library_steps(network, x, y, *, eps, floor, step, iterations, seed=0):
         lost = logits.argmax(1) != y[rows]
         broken[rows[lost]] = number
         unit, scale = loss_direction(logits, y[rows], "cross_entropy")
-        g = vjp(unit[:, None].to(x.dtype)).flatten(1)
-        length = scale * g.norm(dim=1).double()  # of the loss's gradient
+        g, norm = slope(vjp(unit[:, None].to(x.dtype)).flatten(1))
+        length = scale * norm.double()  # of the loss's gradient
         share = (length / floor).clamp(max=1) if floor else torch.ones_like(length)
-        pace = torch.where(length > 0, step * share.to(g.dtype) / g.norm(dim=1), 0.0)
+        pace = torch.where(norm > 0, step * share.to(g.dtype) / norm, 0.0)
         moved = (origin + moved + (pace[:, None] * g).view_as(origin)).clamp(0, 1) - origin
         delta[rows] = _into_ball(moved, eps)
     return broken
 
 
 def _into_ball(delta, eps):
-    length = delta.flatten(1).norm(dim=1)
-    return delta * (eps / length.clamp(min=eps)).view(-1, *[1] * (delta.ndim - 1))
+    return delta * column(eps / delta.flatten(1).norm(dim=1).clamp(min=eps), delta)
 
 
 def shares(folder):
     """Return a line for each file of held points and eps: the share, the published one, and how far they lie apart."""
-    lines = []
+    lines, cells = [], published().set_index(["dataset", "model", "method", "column"])["value"]
     for path in sorted(folder.rglob("*.npz")):
         *key, points, iterations = named(path)
         held = _held(path)
         for eps, share in zip(EPS, held.mean(0), strict=True):
             line = dict(zip(KEY, key, strict=True)) | {"points": points, "iterations": iterations, "eps": eps}
-            lines.append(line | {"robust": 100 * share, "published": published(line["model"], line["method"], eps)})
+            cell = cells["mnist", line["model"], line["method"], str(eps)]
+            lines.append(line | {"robust": 100 * share, "published": cell})
     table = pd.DataFrame(lines, columns=[*KEY, "points", "iterations", "eps", "robust", "published"])
     p = table["published"] / 100
-    table["errors"] = (table["robust"] - table["published"]) / (p * (1 - p) * (1 / table["points"] + 1 / TESTED)) ** 0.5
-    table["errors"] /= 100
-    return table
+    error = (p * (1 - p) * (1 / table["points"] + 1 / TEST_IMAGES)) ** 0.5
+    return table.assign(errors=(table["robust"] / 100 - p) / error)
 
 
 def named(path):
     """What a file's path tells: reading, model, method, seed, start, floor, points, iterations."""
     reading, model, method, seed, start, floor, points = path.parts[-8:-1]
     return reading, model, method, int(seed), start, float(floor), int(points), int(path.stem)
-
-
-def published(model, method, eps):
-    """The share in percent that the paper's table gives."""
-    row = PUBLISHED.query("dataset == 'mnist' and model == @model and method == @method and column == @eps.__str__()")
-    return row["value"].item()
 
 
 def as_text(table):

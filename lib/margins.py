@@ -80,9 +80,11 @@ def margins_with_errors(
 
     The error is that of telling the largest of `samples` norms from those drawn: 0 where all are, and at the cap.
     """
+    counts = [samples if drawn is None else min(drawn, samples)]
     options = {"radius": radius, "generator": generator, "seeds": seeds, "batch": batch, "progress": progress}
-    counts, options["precision"] = [samples if drawn is None else min(drawn, samples)], precision
-    _, foretold, errors = margins_by_samples(model, x, y, counts=counts, samples=samples, **options)
+    _, foretold, errors = margins_by_samples(
+        model, x, y, counts=counts, samples=samples, precision=precision, **options
+    )
     return foretold[0], errors[0]
 
 

@@ -60,7 +60,7 @@ rule reference:
         ],
         records=paths_of(rules.train.output.record, runs()),
         provenance=rules.reproduction.input.provenance,
-        networks=paths_of(rules.train.output.checkpoints, runs(["mnist01", "mnist"])),
+        checkpoints=paths_of(rules.train.output.checkpoints, runs(["mnist01", "mnist"])),
         code=sources("reference"),
     output:
         record="<reference>/run.json",

@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 
 PACKAGES = ("lib", "report", "workflow_scripts")
-PLUMBING = {
-    f"workflow_scripts/common/{name}.py" for name in ("device", "files", "job", "origin", "runner")
-}  # change no result
+WITHOUT_RESULTS = ("device", "files", "job", "origin", "runner")  # their changes change none
+PLUMBING = {f"workflow_scripts/common/{name}.py" for name in WITHOUT_RESULTS}
 
 
 @cache

@@ -11,22 +11,9 @@ from workflow_scripts.common.runner import call
 
 
 def main(
-    checkpoints,
-    points,
-    table,
-    run,
-    *,
-    epoch,
-    eps,
-    step,
-    iterations,
-    start,
-    attack_seed,
-    subset,
-    floors,
-    factors,
+    checkpoints, points, table, run, *, epoch, eps, step, iterations, start, attack_seed, subset, floors, factors,
     device,
-):
+):  # fmt: skip
     """Write one line a factor on the logits and floor: factor, floor, eps, points, robust (percent).
 
     A factor changes neither a decision nor a distance, as longer training changes few: it makes the network confident.

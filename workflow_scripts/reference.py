@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from report.settings import DECISIVE
-from report.settings import networks as settings_by_network
+from report.settings import DECISIVE, networks
 from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
 from workflow_scripts.common.files import whole_file, write_json
 from workflow_scripts.common.origin import commit
@@ -20,11 +19,11 @@ PACKED = ["attacks", "brackets", "convergence", "margins", "strong", "svm"]  # a
 GZIP = {"method": "gzip", "mtime": 0}  # the same table gives the same bytes
 
 
-def main(tables, pages, records, provenance, networks, record, *, settings, logs):
+def main(tables, pages, records, provenance, checkpoints, record, *, settings, logs):
     """Write to the folder of `record` (a json path) the CSV files `tables` with their settings, and copies of `pages`.
 
     The largest tables are packed: margins.csv.gz. records, provenance: json files of the training runs and of the data;
-    networks: checkpoints, of which the last weights are kept below weights/; logs: folder of the jobs' benchmark files.
+    checkpoints: of networks whose last weights are kept below weights/; logs: folder of the jobs' benchmark files.
     """
     folder = Path(record).parent
     datasets, trained = read_records(provenance), read_records(records)
@@ -40,7 +39,7 @@ def main(tables, pages, records, provenance, networks, record, *, settings, logs
     for path in map(Path, pages):
         with whole_file(folder / path.name) as partial:
             shutil.copyfile(path, partial)
-    for path in networks:
+    for path in checkpoints:
         epoch = epochs_kept(path)[-1]
         kept = folder / "weights" / "-".join(Path(path).parts[-5:-1])  # dataset-model-method-seed0
         kept.parent.mkdir(exist_ok=True)
@@ -60,7 +59,7 @@ def main(tables, pages, records, provenance, networks, record, *, settings, logs
 
 def with_settings(table, name, settings):
     """The table with columns that tell what held for the network of each line: what its lines depend on."""
-    of_networks = settings_by_network(settings)
+    of_networks = networks(settings)
     rows = [of_networks[row] for row in zip(table["dataset"], table["model"], strict=True)]
     columns = {field: pd.array([getattr(row, field) for row in rows], dtype="Int64") for field in DECISIVE[name]}
     objective = settings["objective"]

@@ -72,7 +72,8 @@ def _image(label, rng):
     return np.rint(255 * pixels.clip(0, 1)).astype(np.uint8)
 
 
-def _texture(motif, period, rng):  # (32, 32) in [-1, 1]
+def _texture(motif, period, rng):
+    """Return a pattern (32, 32) in [-1, 1]."""
     period *= rng.uniform(0.85, 1.15)
     phase, angle = rng.uniform(size=2), rng.uniform(0, np.pi)
     centre = rng.uniform(4, SIDE - 4, 2)
@@ -91,5 +92,6 @@ def _texture(motif, period, rng):  # (32, 32) in [-1, 1]
     return cells[row.astype(int), column.astype(int)]
 
 
-def _wave(t):  # the triangle wave of period 1 between -1 and 1
+def _wave(t):
+    """Return the triangle wave of period 1 between -1 and 1."""
     return 4 * np.abs(t - np.floor(t) - 0.5) - 1

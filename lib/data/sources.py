@@ -69,9 +69,10 @@ def load(name: str, *, source: str = "auto", root: str | Path = "data") -> Datas
 
 
 def _found(base, source, root):
-    if source != "auto" or torchvision_files.has_files(base, root):
-        return source.replace("auto", "torchvision")
-    return "npz" if (root / f"{base}.npz").exists() else "torchvision"
+    if source != "auto":
+        return source
+    only_npz = not torchvision_files.has_files(base, root) and (root / f"{base}.npz").exists()
+    return "npz" if only_npz else "torchvision"
 
 
 def _digits_01(x_train, y_train, x_test, y_test):

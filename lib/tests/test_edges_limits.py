@@ -160,12 +160,17 @@ def test_a_cpu_without_memory_halves_the_batch(function):
     torch.testing.assert_close(found, work[function](model), rtol=1e-4, atol=0)
 
 
-@pytest.mark.parametrize("unit", [1e-6, 1e-3, 1 / 255, 1, 255, 1e4, 1e8])
-def test_the_svm_takes_any_unit(unit):
+def separable():
     rng = np.random.default_rng(0)
     x = rng.random((42, 8))
     y = (x[:, 0] > 0.5).astype(int)
     x[:, 0] += 0.1 * (2 * y - 1)
+    return x, y
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e-3, 1 / 255, 1, 255, 1e4, 1e8])
+def test_the_svm_takes_any_unit(unit):
+    x, y = separable()
     weight, bias = hard_margin_svm(x, y)
     found, shift = hard_margin_svm(torch.tensor(x * unit, requires_grad=True), y.tolist())
     np.testing.assert_allclose(found * unit, weight, rtol=1e-3, atol=1e-3)

@@ -21,6 +21,7 @@ from lib import (
 from lib.margins import margins_by_samples
 from lib.pullback import is_fast
 from lib.tests.test_edges import MEASURES, PGD, Held, Through, X, Y, assert_same, measured, network
+from lib.tests.test_edges_limits import separable
 from lib.tests.test_edges_refused import MODE, at_threads, new_head, said, state
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* has no fast gradients")
@@ -237,10 +238,7 @@ def test_moves_that_rounding_swallows_are_named():
 
 @pytest.mark.parametrize("offset", [0, 1, 100, -1000, 1e6])
 def test_the_svm_takes_features_far_from_zero(offset):
-    rng = np.random.default_rng(0)
-    x = rng.random((42, 8))
-    y = (x[:, 0] > 0.5).astype(int)
-    x[:, 0] += 0.1 * (2 * y - 1)
+    x, y = separable()
     weight, bias = hard_margin_svm(x, y)
     for labels in (y, y + 0.5, np.array(["no", "yes"])[y], y.astype(object), torch.tensor(y)):
         found, shift = hard_margin_svm(x + offset, labels)
