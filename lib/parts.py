@@ -77,11 +77,7 @@ def _tape(model, x):
     """
     one, two = [], []
     for kept, some in ((one, x[:1]), (two, torch.cat([x[:1]] * 2))):
-
-        def keep(t, kept=kept):
-            kept.append(t.nbytes)
-            return t
-
-        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        count, give = lambda t, kept=kept: kept.append(t.nbytes) or t, lambda t: t
+        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(count, give):
             classes = logits_of(model, some.detach().requires_grad_()).shape[1]
     return max(0, sum(two) - sum(one)) + (8 * x[0].numel() + 2 * classes**2) * x.element_size()
