@@ -16,15 +16,15 @@ BOUND = 2**-7  # of the relative error of a norm in bfloat16, three times the la
 def is_screened(model: Model, x: torch.Tensor, precision: str = "auto") -> bool:
     """Whether `largest_first` screens in bfloat16 the norms of `model` at points like x.
 
-    precision: "auto" where the processor multiplies bfloat16 matrices itself, "bfloat16" wherever the layers allow it,
-    "float32" never. Raises ValueError for another word.
+    precision: "auto" where the processor has units for products of bfloat16 matrices (AMX; without, float32 is faster),
+    "bfloat16" wherever the layers allow it, "float32" never. Raises ValueError for another word.
     """
     if precision not in ("auto", "bfloat16", "float32"):
         raise ValueError(f"precision is {precision!r}: choose auto, bfloat16 or float32")
     if precision == "float32" or x.is_cuda or x.dtype != torch.float32 or not is_fast(model):
         return False
     deep = sum(isinstance(layer, nn.Linear | nn.Conv2d) for layer in layers_of(model)) > 1
-    return deep and (precision == "bfloat16" or getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+    return deep and (precision == "bfloat16" or getattr(torch.cpu, "_is_amx_tile_supported", bool)())
 
 
 def largest_first(model: Model, x: torch.Tensor, precision: str = "auto") -> Callable[..., torch.Tensor]:

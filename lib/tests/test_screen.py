@@ -103,9 +103,9 @@ def test_only_float32_networks_of_known_layers_are_screened(where):
 
 def test_auto_asks_the_processor(monkeypatch):
     for able in (True, False):
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda able=able: able, raising=False)
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda able=able: able, raising=False)
         assert is_screened(build("mnist", "cnn"), images("mnist", 1)) == able
-    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")  # an older torch
+    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported")  # an older torch
     assert not is_screened(build("mnist", "cnn"), images("mnist", 1))
     with pytest.raises(ValueError, match="precision is 'half': choose auto, bfloat16 or float32"):
         screen.is_screened(build("mnist", "cnn"), images("mnist", 1), "half")
