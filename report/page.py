@@ -99,7 +99,7 @@ def _facts(settings, runs, seconds, commit):
     floor += f", loss averaged over {attack['averaged_over']} points" if attack["averaged_over"] > 1 else ""
     named = {
         name: ", ".join(sorted({str(run.get(name, "unknown")) for run in runs})) or "unknown"
-        for name in ("device", "torch", "python", "commit")
+        for name in ("device", "torch", "python")
     }
     total = " + ".join(f"{_duration(value)} {name}" for name, value in seconds.items() if value)
     return [
@@ -107,12 +107,17 @@ def _facts(settings, runs, seconds, commit):
         ("Seeds", ", ".join(map(str, settings["seeds"]))),
         ("Device", named["device"]),
         ("Versions", f"torch {named['torch']}, Python {named['python']}"),
-        (
-            "Commit",
-            commit + (f"; networks trained at {named['commit']}" if named["commit"] not in (commit, "unknown") else ""),
-        ),
+        ("Commit", "; ".join([commit, *_earlier(runs, commit)])),
         ("Computing time", f"{_duration(sum(seconds.values()))}" + (f" ({total}, summed over jobs)" if total else "")),
     ]
+
+
+def _earlier(runs, commit):
+    """In words, the other commits at which networks were trained, and restored results were measured."""
+    for what, name in {"trained": "commit", "measured": "measured"}.items():
+        found = sorted({run.get(name, "unknown") for run in runs} - {commit, "unknown"})
+        if found:
+            yield f"networks {what} at {', '.join(found)}"
 
 
 def _floor(attack):

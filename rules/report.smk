@@ -48,6 +48,7 @@ rule reference:
             ),
             *(expand("paper_figures/{table}.csv", table=["table1", "table1_strong"]) if attacked() else []),
         ],
+        svm=rules.reproduction.input.svm,
         pages=[
             *expand("paper_figures/reproduction.{kind}", kind=["html", "md"]),
             *expand("paper_figures/{figure}.png", figure=map(file_of, drawn())),

@@ -3,6 +3,9 @@
 import json
 import os
 import re
+import subprocess
+import sys
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -150,6 +153,31 @@ def test_the_reference_folder_says_at_which_settings_each_line_was_run(project):
         "table1.tex",
         "table1_strong.md",
     } <= {path.name for path in folder.iterdir()}
+
+
+def test_reference_results_go_back_to_where_the_jobs_left_them(project):
+    snakemake(project, *TINY, "--", "reference")
+    command = ["reference_results/tiny", "--results", "results/again", "--logs", "logs/again"]
+    restore = partial(subprocess.run, [sys.executable, "-m", "workflow_scripts.common.restoring", *command])
+    restore(cwd=project, check=True)
+    again = ("--cores", "2", "--configfile", "results/again/settings.json")
+    plan = planned(snakemake(project, "-n", *again))
+    anew = {"data", "points", "train", "margins_linear", "svm"}  # of 0 and 1: the film shows the weights of every epoch
+    assert set(plan) == {"all", "combine", "reproduction", "training", *DRAWN, *TABLES, *anew}
+    assert all(plan[rule] == 1 for rule in anew)
+    tables = ["curves", "margins", "margin_summary", "attacks", "brackets", "strong", "masking", "convergence"]
+    snakemake(project, *again, "--", *[f"results/again/{name}.csv" for name in tables], "paper_figures/reproduction.md")
+    for name in tables:
+        ours, theirs = (pd.read_csv(project / f"{folder}/{name}.csv") for folder in ("results/again", "results"))
+        ours, theirs = (table.sort_values([*table]).reset_index(drop=True) for table in (ours, theirs))
+        pd.testing.assert_frame_equal(ours, theirs, rtol=1e-5, atol=1e-5, check_dtype=False)
+    page = (project / "paper_figures/reproduction.md").read_text()
+    about = json.loads((project / "reference_results/tiny/run.json").read_text())
+    assert about["commit"] == "unknown" and "networks measured" not in page  # no repository here
+    record = project / "results/again/data/mnist.json"
+    record.write_text(record.read_text().replace(about["data"][1]["sha256"], "0"))
+    refused = restore(cwd=project, capture_output=True, text=True)
+    assert refused.returncode and "ValueError: results/again/data/mnist.json is of other" in refused.stderr
 
 
 def test_a_second_call_has_nothing_to_do(project):

@@ -19,11 +19,12 @@ PACKED = ["attacks", "brackets", "convergence", "margins", "strong", "svm"]  # a
 GZIP = {"method": "gzip", "mtime": 0}  # the same table gives the same bytes
 
 
-def main(tables, pages, records, provenance, checkpoints, record, *, settings, logs):
+def main(tables, svm, pages, records, provenance, checkpoints, record, *, settings, logs):
     """Write to the folder of `record` (a json path) the CSV files `tables` with their settings, and copies of `pages`.
 
-    The largest tables are packed: margins.csv.gz. records, provenance: json files of the training runs and of the data;
-    checkpoints: of networks whose last weights are kept below weights/; logs: folder of the jobs' benchmark files.
+    The largest tables are packed: margins.csv.gz. svm: [its table], or none; records, provenance: json files of the
+    training runs and of the data; checkpoints: of networks whose last weights are kept below weights/; logs: folder of
+    the jobs' benchmark files.
     """
     folder = Path(record).parent
     datasets, trained = read_records(provenance), read_records(records)
@@ -32,10 +33,9 @@ def main(tables, pages, records, provenance, checkpoints, record, *, settings, l
         table = pd.read_csv(path, dtype={"column": str})
         if not path.stem.startswith("table1"):  # which has its settings, and lines of what was not run
             table = with_settings(table, path.stem, settings)
-        table["data"] = table["dataset"].map(titles)
-        packed = path.stem in PACKED
-        with whole_file(folder / (path.name + ".gz" * packed)) as partial:
-            table.to_csv(partial, index=False, float_format="%.6g", compression=GZIP if packed else None)
+        write(table.assign(data=table["dataset"].map(titles)), path.stem, folder)
+    for path in svm:
+        write(pd.read_csv(path), "svm", folder)
     for path in map(Path, pages):
         with whole_file(folder / path.name) as partial:
             shutil.copyfile(path, partial)
@@ -55,6 +55,13 @@ def main(tables, pages, records, provenance, checkpoints, record, *, settings, l
         "versions": {name: version(name) for name in PACKAGES},
     }
     write_json(about, record, indent=1)
+
+
+def write(table, name, folder):
+    """Write a table to six digits, packed if it is one of the largest."""
+    packed = name in PACKED
+    with whole_file(folder / f"{name}.csv{'.gz' * packed}") as partial:
+        table.to_csv(partial, index=False, float_format="%.6g", compression=GZIP if packed else None)
 
 
 def with_settings(table, name, settings):

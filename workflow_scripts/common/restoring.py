@@ -1,0 +1,110 @@
+"""Put reference results back where jobs left them: figures are drawn anew, and runs go on, without training.
+
+python -m workflow_scripts.common.restoring reference_results/mnist --results results/mine --logs logs/mine
+
+writes the small tables, records and final weights that the folder was gathered from (numbers to six digits), and beside
+them settings.json, the config file of that run.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from report.results import COLUMNS, LINEAR, RUN, Run
+from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
+from workflow_scripts.common.files import write_json, write_table
+
+FOLDERS = {"attacks": "attack", "brackets": "bracket"}  # of the jobs' tables, where not named as the tidy table
+WIDE = {"attacks": "broken_at", "strong": "held"}  # a line a point there, with a column an eps
+
+
+def main(argv=None):
+    """Restore a folder of reference results; ValueError where the run that is there has other images."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="a folder of reference results, with a run.json")
+    parser.add_argument("--results", type=Path, required=True, help="where the run keeps its results")
+    parser.add_argument("--logs", type=Path, required=True, help="where the run keeps its logs")
+    given = parser.parse_args(argv)
+    about = json.loads((given.folder / "run.json").read_text(encoding="utf-8"))
+    for data in about["data"]:
+        restore_provenance(data, given.results / "data" / f"{data['dataset']}.json")
+    for record in about["runs"]:  # before the tables, which must not be older
+        restore_training(record | {"measured": about["commit"]}, given.folder, given.results)
+    for path in sorted(given.folder.glob("*.csv*")):
+        if (name := path.name.partition(".")[0]) in COLUMNS:
+            for part, lines in separated(pd.read_csv(path), name):
+                write_table(lines.dropna(axis=1, how="all"), given.results / part)
+    for step, seconds in about["seconds"].items():  # only their sum is told
+        for record in about["runs"]:
+            share = pd.DataFrame({"s": [seconds / len(about["runs"])]})
+            share.to_csv(made(given.logs / step / f"{run_of(record)}.tsv"), sep="\t", index=False)
+    settings, sources = about["settings"], {data["source"] for data in about["data"]}
+    settings["only"] = settings.pop("runs")
+    settings["data"] = {"source": sources.pop() if len(sources) == 1 else "auto"}
+    settings["pathvars"] = {"results": str(given.results), "logs": str(given.logs)}
+    write_json(settings, given.results / "settings.json")
+    print(f"{len(about['runs'])} runs restored; go on with snakemake --configfile {given.results / 'settings.json'}")
+
+
+def restore_provenance(data, path):
+    """Write what the data set was, or compare it with what is there."""
+    if path.exists() and (there := json.loads(path.read_text(encoding="utf-8")))["sha256"] != data["sha256"]:
+        raise ValueError(f"{path} is of other images ({there['title']}) than the results: choose another --results")
+    if not path.exists():
+        write_json(data, path)
+
+
+def restore_training(record, folder, results):
+    """Write the record of a training run, and its final weights where they are released."""
+    to = results / "train" / run_of(record)
+    weights = folder / "weights" / f"{run_of(record).replace('/', '-')}.safetensors"
+    if weights.exists():
+        kept = {epoch: load_state(weights, epoch) for epoch in epochs_kept(weights)}
+        save(made(to / "checkpoints.safetensors"), kept, {name: record[name] for name in RUN})
+    write_json(record, made(to / "run.json"))
+
+
+def run_of(record):
+    return str(Run(*(record[name] for name in RUN)))
+
+
+def made(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def separated(table, name):
+    """Yield the path below the results, and the lines, of each job's table that a tidy table was made of."""
+    table = table[[column for column in COLUMNS[name] if column in table]]
+    if name == "svm":
+        yield "svm/mnist01.csv", table
+        return
+    for run, lines in table.groupby(RUN, sort=False):
+        run, linear = str(Run(*run)), run[1] in LINEAR
+        if name == "curves":
+            yield f"train/{run}/curve.csv", lines
+        elif name == "margins" and not linear:
+            for epoch, points in lines.groupby("epoch"):
+                yield f"margins/{run}/epoch{epoch}.csv", points
+        elif name == "margins":
+            yield f"margins/{run}/points.csv", lines
+        elif name == "margin_summary":
+            if linear:  # of networks it is made of the margins
+                yield f"margins/{run}/summary.csv", lines
+        elif name == "brackets":
+            yield f"bracket/{run}.csv", lines.drop(columns="margin")
+        else:
+            yield f"{FOLDERS.get(name, name)}/{run}.csv", wide(lines, WIDE[name]) if name in WIDE else lines
+
+
+def wide(lines, value):
+    """A column an eps, as the attacks write it: combining.one_line_an_eps taken back."""
+    key = [column for column in lines if column not in ("eps", "broken_at", "held")]
+    table = lines.pivot(index=key, columns="eps", values=value).rename(columns=lambda eps: f"eps{eps:g}")
+    return lines[key].drop_duplicates().merge(table.reset_index(), on=key, validate="1:1")  # points in their order
+
+
+if __name__ == "__main__":
+    main()
