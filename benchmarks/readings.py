@@ -4,7 +4,7 @@ Networks are read from {weights}/mnist/{model}/{method}/seed{seed}/checkpoints.s
 them, their last epoch; a folder is named with what it reads the paper as: --weights stated=results/train
 linear=results/linear/train. What an attack leaves standing is kept in a file of its own, so that a run that was cut off
 goes on. Writes a line for each network, attack and eps to a CSV file, the published share beside it, and prints the
-tables of docs/results.md.
+tables of docs/attack.md.
 """
 
 import argparse

@@ -39,7 +39,7 @@ def content(frames, context, claims, *, runs, seconds, commit, figures):
         "matrix": answer.matrix(claims, context),
         "claims": answer.by_claim(claims, context),
         "table1": [
-            (title(context, name), _table1(rows, context.datasets[name]["stand_in"]))
+            (title(context, name), beside_published(rows, context.datasets[name]["stand_in"]))
             for name, rows in table.groupby("dataset", sort=False)
         ],
         "readings": _readings(readings, context),
@@ -131,7 +131,7 @@ def _duration(seconds):
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
-def _table1(cells, stand_in):
+def beside_published(cells, stand_in=False):
     """Three rows a network: ours, published, difference; with the settings of each beside the paper's.
 
     A stand-in has nothing published to stand beside.

@@ -75,7 +75,7 @@ def test_what_holds_is_kept_and_beside_the_published(tmp_path, capsys):
 
 def test_the_docs_tell_the_committed_rows():
     table = pd.read_csv(ROOT / "benchmarks/results/readings.csv").query("points == 200")
-    docs = (ROOT / "docs/results.md").read_text()
+    docs = (ROOT / "docs/attack.md").read_text()
     section = docs[docs.index("## Where the attack starts") :]
     assert len(table) == 3 * 12 * 4
     for (start, _, _), rows in table.groupby(["start", "floor", "method"]):

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from benchmarks.joined import joined
 from report import answer
 from report.results import COLUMNS, METHODS, NETWORK, Context
 from report.settings import networks
@@ -20,10 +21,17 @@ def test_the_committed_results_stay_small():
     assert sum(weights) < 15e6 and sum(path.stat().st_size for path in COMMITTED.rglob("*")) - sum(weights) < 15e6
 
 
+def test_the_joined_table_is_that_of_the_parts():
+    committed = pd.read_csv(COMMITTED / "table1.csv", dtype={"column": str})
+    pd.testing.assert_frame_equal(joined(COMMITTED), committed, check_dtype=False, rtol=1e-4)
+    longest = committed.groupby(NETWORK)[["epochs", "published"]].first().reset_index()
+    assert len(longest) == 12 and (longest["epochs"] >= 3).all() and longest["published"].notna().sum() == 11
+
+
 def test_the_readme_shows_the_committed_rows_of_the_papers_epochs():
     readme = (ROOT / "README.md").read_text()
     committed = pd.read_csv(COMMITTED / "table1.csv", dtype={"column": str})
-    whole = committed[committed["epochs_trained"] == 200]
+    whole = committed[committed["epochs"] == 200]
     networks = whole.groupby(NETWORK)
     assert {("mnist", "mlp", "amr"), ("mnist", "cnn", "std"), ("cifar10", "mlp", "std")} <= set(networks.groups)
     for network, cells in networks:
@@ -54,7 +62,7 @@ def test_the_docs_tell_the_first_and_last_average_distance_of_the_committed_marg
 def test_the_docs_tell_where_gradient_descent_ends():
     last = pd.read_csv(COMMITTED / "descent.csv").iloc[-1]
     row = f"no momentum, step size 0.1 | {last['minimum']:.3f} | {last['average']:.3f} |"
-    assert last["epoch"] == 1000 and row in (ROOT / "docs/results.md").read_text()
+    assert last["epoch"] == 1000 and row in (ROOT / "docs/training.md").read_text()
 
 
 PARTS = ["mnist", "cnn", "cifar10", "cifar10-mlp"]  # at the paper's epochs
