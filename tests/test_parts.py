@@ -1,7 +1,9 @@
 """A margins job that is cut off goes on after its last part, to the same bits."""
 
 import os
+from inspect import signature
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from tests.jobs import JOBS, MLP, POINTS, write_inputs
 from workflow_scripts import convergence, margins
 from workflow_scripts.common import parts
 from workflow_scripts.common.checkpoints import save
+from workflow_scripts.common.runner import arguments
 
 
 @pytest.fixture
@@ -88,3 +91,13 @@ def test_a_damaged_file_is_not_gone_on_with(folder, monkeypatch, capsys):
     JOBS["margins"]()
     assert "out.train.unfinished.npz is not an npz file, or is cut short: starting afresh" in capsys.readouterr().out
     assert Path("out.csv").is_file() and not unfinished()
+
+
+@pytest.mark.parametrize("script", [margins, convergence])
+def test_a_job_gets_the_files_of_its_code_from_its_rule(script):
+    rule = SimpleNamespace(rule="margins", config={"device": "cpu"}, output={"table": "t"})
+    rule.input = {"checkpoints": "c", "points": "p", "code": ["lib/margins.py"]}
+    rule.wildcards = {"dataset": "mnist", "model": "mlp", "method": "std", "seed": "0", "epoch": "1"}
+    others = signature(script.main).parameters.keys() - {*rule.input, *rule.output, *rule.wildcards, "run", "device"}
+    rule.params = {name: {name: 1} for name in others} | {"code": {"code": "digest"}}
+    assert arguments(script.main, rule)["code"] == ["lib/margins.py"]
