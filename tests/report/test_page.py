@@ -12,7 +12,8 @@ from report.verdicts import judge
 from tests.report.reproduced import reproduced
 from workflow_scripts.common.drawing import save
 
-RECORD = {"seconds": 3600, "device": "NVIDIA H200", "torch": "2.13.0", "python": "3.11.7", "commit": "5678fed"}
+RECORD = {"seconds": 3600, "device": "NVIDIA H200", "torch": "2.13.0", "python": "3.11.7"}
+RECORD |= {"commit": "5678fed", "measured": "9abcdef"}
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -72,7 +73,7 @@ def test_scale_and_stand_in_stand_before_everything_else(small):
         assert text.index("Small scale: 16 points") < text.index("Summary") < text.index("The paper's claims")
         for fact in (
             "NVIDIA H200",
-            "abc1234; networks trained at 5678fed",
+            "abc1234; networks trained at 5678fed; networks measured at 9abcdef",
             "torch 2.13.0",
             "1 h 1 min",
             "0123456789ab",
