@@ -41,8 +41,10 @@ def test_the_readme_shows_the_committed_rows_of_the_papers_epochs():
         assert f"| {pairs} |" in readme, network
 
 
-def test_the_readme_shows_what_attacks_without_a_floor_leave_of_the_cnn():
-    strong = pd.read_csv(COMMITTED / "cnn" / "table1_strong.csv", dtype={"column": str}).dropna(subset=["value"])
+@pytest.mark.parametrize("part, method", [("cnn", "std"), ("mnist", "amr")])
+def test_the_readme_shows_what_attacks_without_a_floor_leave_of_the_cnn(part, method):
+    strong = pd.read_csv(COMMITTED / part / "table1_strong.csv", dtype={"column": str}).dropna(subset=["value"])
+    strong = strong[(strong["model"] == "cnn") & (strong["method"] == method)]
     cells = strong[strong["column"].isin(["clean", "0.5", "1.0", "1.5", "2.0"])]["value"].map("{:.2f}".format)
     assert len(cells) == 5 and f"| {' | '.join(cells)} |" in (ROOT / "README.md").read_text()
 
@@ -66,6 +68,7 @@ def test_the_docs_tell_where_gradient_descent_ends():
 
 
 PARTS = ["mnist", "cnn", "cifar10", "cifar10-mlp"]  # at the paper's epochs
+OF_MARGINS = ["margins", "margin_summary", "brackets"]  # the CNN's in mnist are of other samples than Std's in cnn
 
 
 def over(base, change):
@@ -87,7 +90,9 @@ def verdicts():
         found |= {name: of for name, of in networks(settings).items() if settings["runs"][name[0]][name[1]]}
         for path in (COMMITTED / part).glob("*.csv*"):
             if (name := path.name.partition(".")[0]) in tables:
-                tables[name].append(pd.read_csv(path))
+                table = pd.read_csv(path)
+                apart = part == "mnist" and name in OF_MARGINS
+                tables[name].append(table[table["model"] != "cnn"] if apart else table)
     frames = {name: pd.concat(of) if of else pd.DataFrame(columns=COLUMNS[name]) for name, of in tables.items()}
     errors = frames["margins"].get("margin_error", pd.Series(0.0, frames["margins"].index))
     frames["margins"]["margin_error"] = errors.fillna(0.0)  # where all samples were drawn
