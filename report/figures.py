@@ -198,6 +198,7 @@ def _of_methods(ax, runs, model):
         look = plots.METHOD_LINES[method] | {"label": f"{method} test", "shift": plots.SHIFTS[method]}
         plots.line(ax, of_method, "average", **look)
     plots.from_zero(ax)
+    plots.from_start(ax)
 
 
 def _key_of_band(figure, runs):

@@ -194,6 +194,13 @@ def _plain_ticks(axis, ratio, many, few):
     axis.set_minor_formatter("")
 
 
+def from_start(ax):
+    """Let an axis that shows one epoch alone begin with the training."""
+    epochs = {float(epoch) for drawn in ax.get_lines() for epoch in drawn.get_xdata()}
+    if len(epochs) == 1:
+        ax.set_xlim(0, 1.05 * epochs.pop())
+
+
 def from_zero(ax):
     """Let the y axis begin at 0, or below the lowest values if they are near or under it, and end above the highest."""
     low, high = ax.dataLim.intervaly

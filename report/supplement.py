@@ -145,6 +145,7 @@ def figureS4(brackets, context):
             look = plots.METHOD_LINES[method] | {"label": method, "shift": plots.SHIFTS[method]}
             plots.line(right, select(failed, method=method), "failed", **look)
         plots.from_zero(right)
+        plots.from_start(right)
         left.set_ylabel("estimated |margin|")
         right.set_ylabel("points (%)")
     axes[-1, 0].set_xlabel("distance of the attack ($L_2$, pixels in [0, 1])")

@@ -83,6 +83,14 @@ def test_seeds_of_a_single_epoch_give_a_bar(tables):
     np.testing.assert_allclose(bar, [[3, 1.5 - 0.5**0.5], [3, 1.5 + 0.5**0.5]])
 
 
+@pytest.mark.parametrize("epochs, begins", [([200], 0), ([100, 200], 95)])
+def test_an_axis_of_one_epoch_begins_with_the_training(epochs, begins):
+    ax = plots.new_figure(1).subplots()
+    plots.line(ax, pd.DataFrame({"seed": 0, "epoch": epochs, "average": 1.0}), "average")
+    plots.from_start(ax)
+    assert ax.get_xlim() == pytest.approx((begins, 210 if begins == 0 else 205))
+
+
 def test_dots_stand_side_by_side_and_lines_do_not_move():
     ax = plots.new_figure(1).subplots()
     for epochs in ([3], [3, 4]):
