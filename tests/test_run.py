@@ -166,16 +166,13 @@ def test_reference_results_go_back_to_where_the_jobs_left_them(project):
     assert set(plan) == {"all", "combine", "reproduction", "training", *DRAWN, *TABLES, *anew}
     assert all(plan[rule] == 1 for rule in anew)
     tables = ["curves", "margins", "margin_summary", "attacks", "brackets", "strong", "masking", "convergence"]
-    snakemake(project, *again, "--", *[f"results/again/{name}.csv" for name in tables], "paper_figures/reproduction.md")
+    snakemake(project, *again, "--", *[f"results/again/{name}.csv" for name in tables])
     for name in tables:
         ours, theirs = (pd.read_csv(project / f"{folder}/{name}.csv") for folder in ("results/again", "results"))
         ours, theirs = (table.sort_values([*table]).reset_index(drop=True) for table in (ours, theirs))
         pd.testing.assert_frame_equal(ours, theirs, rtol=1e-5, atol=1e-5, check_dtype=False)
-    page = (project / "paper_figures/reproduction.md").read_text()
-    about = json.loads((project / "reference_results/tiny/run.json").read_text())
-    assert about["commit"] == "unknown" and "networks measured" not in page  # no repository here
     record = project / "results/again/data/mnist.json"
-    record.write_text(record.read_text().replace(about["data"][1]["sha256"], "0"))
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"sha256": "0"}))
     refused = restore(cwd=project, capture_output=True, text=True)
     assert refused.returncode and "ValueError: results/again/data/mnist.json is of other" in refused.stderr
 
