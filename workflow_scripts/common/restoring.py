@@ -14,7 +14,7 @@ import pandas as pd
 
 from report.results import COLUMNS, LINEAR, RUN, Run
 from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
-from workflow_scripts.common.files import write_json, write_table
+from workflow_scripts.common.files import whole_file, write_json, write_table
 
 FOLDERS = {"attacks": "attack", "brackets": "bracket"}  # of the jobs' tables, where not named as the tidy table
 WIDE = {"attacks": "broken_at", "strong": "held"}  # a line a point there, with a column an eps
@@ -39,7 +39,8 @@ def main(argv=None):
     for step, seconds in about["seconds"].items():  # only their sum is told
         for record in about["runs"]:
             share = pd.DataFrame({"s": [seconds / len(about["runs"])]})
-            share.to_csv(made(given.logs / step / f"{run_of(record)}.tsv"), sep="\t", index=False)
+            with whole_file(given.logs / step / f"{run_of(record)}.tsv") as partial:
+                share.to_csv(partial, sep="\t", index=False)
     settings, sources = about["settings"], {data["source"] for data in about["data"]}
     settings["only"] = settings.pop("runs")
     settings["data"] = {"source": sources.pop() if len(sources) == 1 else "auto"}
@@ -62,17 +63,12 @@ def restore_training(record, folder, results):
     weights = folder / "weights" / f"{run_of(record).replace('/', '-')}.safetensors"
     if weights.exists():
         kept = {epoch: load_state(weights, epoch) for epoch in epochs_kept(weights)}
-        save(made(to / "checkpoints.safetensors"), kept, {name: record[name] for name in RUN})
-    write_json(record, made(to / "run.json"))
+        save(to / "checkpoints.safetensors", kept, {name: record[name] for name in RUN})
+    write_json(record, to / "run.json")
 
 
 def run_of(record):
     return str(Run(*(record[name] for name in RUN)))
-
-
-def made(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
 
 
 def separated(table, name):
