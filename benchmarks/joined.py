@@ -9,11 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from report.page import beside_published
-from report.results import DATASETS, METHODS, NETWORK, NETWORKS
-from report.table1 import SETTINGS, published
+from report.results import DATASETS, METHODS, NETWORK, NETWORKS, at_the_end
+from report.table1 import SETTINGS, with_published
 from report.text import LATEX
+from workflow_scripts.common.files import whole_file, write_text
 
-from .scaling import ROOT
+from .scaling import ROOT, markdown
 
 EARLIER = {"epochs_trained": "epochs", "samples_a_point": "samples", "attack_steps": "steps"}
 ABOUT = """Clean and robust accuracy in %, average margin of the test points as L2 distance with pixels in [0, 1]: ours,
@@ -28,12 +29,13 @@ def main(argv=None):
     parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "reference_results")
     folder = parser.parse_args(argv).folder
     table, about = joined(folder), " ".join(ABOUT.split())
-    table.to_csv(folder / "table1.csv", index=False, float_format="%.6g")
+    with whole_file(folder / "table1.csv") as partial:
+        table.to_csv(partial, index=False, float_format="%.6g")
     grids = {rows["data"].iloc[0]: beside_published(rows) for _, rows in table.groupby("dataset", sort=False)}
-    tables = [f"### {name}\n\n{markdown(grid)}" for name, grid in grids.items()]
-    (folder / "table1.md").write_text("\n\n".join([about, *tables]) + "\n", encoding="utf-8")
+    tables = [f"### {name}\n\n{markdown(of['header'], of['rows'], of['words'])}" for name, of in grids.items()]
+    write_text("\n\n".join([about, *tables]) + "\n", folder / "table1.md")
     tables = [latex(grid, f"{name}. {about}") for name, grid in grids.items()]
-    (folder / "table1.tex").write_text("\n".join(["% \\usepackage{booktabs,graphicx}", *tables]), encoding="utf-8")
+    write_text("\n".join(["% \\usepackage{booktabs,graphicx}", *tables]), folder / "table1.tex")
 
 
 def joined(folder):
@@ -43,11 +45,7 @@ def joined(folder):
     table = table.drop_duplicates([*NETWORK, "column"])
     for name, order in {"dataset": DATASETS, "model": NETWORKS, "method": [*METHODS]}.items():
         table[name] = pd.Categorical(table[name], order)
-    table = table.sort_values(NETWORK, kind="stable").astype(dict.fromkeys(NETWORK, str))
-    cells = published()
-    averages = cells[cells["column"] == "average_margin"].assign(column="average_distance")
-    table = table.merge(pd.concat([cells, averages]).rename(columns={"value": "published"}), how="left")
-    return table.assign(difference=table["value"] - table["published"])
+    return with_published(table.sort_values(NETWORK, kind="stable").astype(dict.fromkeys(NETWORK, str)))
 
 
 def part(path):
@@ -55,8 +53,7 @@ def part(path):
     cells = pd.read_csv(path, dtype={"column": str}).rename(columns=EARLIER).dropna(subset=["value"])
     if "drawn" not in cells:
         cells = cells.assign(drawn=cells["samples"])
-        margins = pd.read_csv(path.with_name("margins.csv.gz")).query("split == 'test'")
-        last = margins[margins["epoch"] == margins.groupby(NETWORK)["epoch"].transform("max")]
+        last = at_the_end(pd.read_csv(path.with_name("margins.csv.gz")))
         distances = last["margin"].abs().groupby([last[key] for key in NETWORK]).mean()
         averages = cells[cells["column"] == "average_margin"].set_index(NETWORK).assign(column="average_distance")
         averages["value"] = distances
@@ -65,11 +62,6 @@ def part(path):
     cells = cells[kept].astype(dict.fromkeys(SETTINGS, "Int64"))
     cells.insert(3, "part", path.parent.name)
     return cells
-
-
-def markdown(grid):
-    rule = ["---" if place < grid["words"] else "---:" for place in range(len(grid["header"]))]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [grid["header"], rule, *grid["rows"]])
 
 
 def latex(grid, caption):

@@ -154,8 +154,8 @@ def hours_table(numbers, table):
     return markdown(["hours", *map(_seeds, numbers)], lines)
 
 
-def markdown(header, rows):
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+def markdown(header, rows, words=1):
+    lines = [header, [*["---"] * words, *["---:"] * (len(header) - words)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

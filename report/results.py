@@ -42,6 +42,7 @@ COLUMNS = {
     "convergence": [*RUN, "samples", "index", "label", "margin", "foretold", "foretold_error"],
     "svm": ["split", "index", "label", "prediction", "margin"],
 }
+FOLDERS = {"curves": "train", "margin_summary": "margins", "attacks": "attack", "brackets": "bracket"}  # of their parts
 MAY_BE_EMPTY = ["foretold", "foretold_error"]  # where too few samples were drawn
 TABLES = [name for name in COLUMNS if name != "svm"]  # gathered from many runs
 OF_NETWORKS = ["attacks", "brackets", "strong", "masking", "convergence"]  # which have no lines of linear models

@@ -50,10 +50,10 @@ def table1(attacks, margin_summary, context, floor=None):
     ]
     table = cells.reindex(pd.MultiIndex.from_tuples(wanted, names=cells.index.names)).reset_index()
     table = table.fillna({"seeds": 0, "points": 0}).astype({"seeds": int, "points": int})
-    return _with_settings(_with_published(table), context, strong=floor is not None)
+    return _with_settings(with_published(table), context, strong=floor is not None)
 
 
-def _with_published(table):
+def with_published(table):
     """The columns published and difference; the average distance stands beside the published average margin."""
     cells = published().rename(columns={"value": "published"})
     averages = cells[cells["column"] == "average_margin"].assign(column="average_distance")

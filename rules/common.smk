@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from report.results import LINEAR, METHODS, MODELS, NETWORKS, OF_NETWORKS, OF_STD, SPLITS, TABLES, Run
+from report.results import FOLDERS, LINEAR, METHODS, MODELS, NETWORKS, OF_NETWORKS, OF_STD, SPLITS, TABLES, Run
 from report.settings import networks, scale, setting
 from rules.given import told
 from rules.images import images_of
@@ -166,9 +166,6 @@ def runtime(rule):
 def table_memory(each_seed):
     """MB of a job that holds whole tables: what it needs for one seed, and MB for each further one."""
     return 1000 + each_seed * (len(config["seeds"]) - 1)
-
-
-FOLDERS = {"curves": "train", "margin_summary": "margins", "attacks": "attack", "brackets": "bracket"}
 
 
 def parts(table, datasets, methods=tuple(METHODS)):

@@ -12,6 +12,7 @@ from report.results import COLUMNS, METHODS, NETWORK, Context
 from report.settings import networks
 from report.verdicts import judge
 from tests.workflow import ROOT
+from workflow_scripts.common import restoring
 
 COMMITTED = ROOT / "reference_results"
 
@@ -26,6 +27,15 @@ def test_the_joined_table_is_that_of_the_parts():
     pd.testing.assert_frame_equal(joined(COMMITTED), committed, check_dtype=False, rtol=1e-4)
     longest = committed.groupby(NETWORK)[["epochs", "published"]].first().reset_index()
     assert len(longest) == 12 and (longest["epochs"] >= 3).all() and longest["published"].notna().sum() == 11
+
+
+def test_a_restored_network_keeps_the_commit_at_which_it_was_measured(tmp_path):
+    restoring.main([f"{COMMITTED}/mnist", "--results", f"{tmp_path}/results", "--logs", f"{tmp_path}/logs"])
+    about = json.loads((COMMITTED / "mnist/run.json").read_text())
+    for run in about["runs"]:
+        record = json.loads((tmp_path / f"results/train/{restoring.run_of(run)}/run.json").read_text())
+        assert record["measured"] == run.get("measured", about["commit"])
+    assert {run.get("measured") for run in about["runs"]} > {None}  # some were restored before, some were not
 
 
 def test_the_readme_shows_the_committed_rows_of_the_papers_epochs():

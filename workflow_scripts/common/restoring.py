@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from report.results import COLUMNS, LINEAR, RUN, Run
+from report.results import COLUMNS, FOLDERS, LINEAR, RUN, Run
 from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
 from workflow_scripts.common.files import whole_file, write_json, write_table
 
-FOLDERS = {"attacks": "attack", "brackets": "bracket"}  # of the jobs' tables, where not named as the tidy table
 WIDE = {"attacks": "broken_at", "strong": "held"}  # a line a point there, with a column an eps
 
 
@@ -31,7 +30,7 @@ def main(argv=None):
     for data in about["data"]:
         restore_provenance(data, given.results / "data" / f"{data['dataset']}.json")
     for record in about["runs"]:  # before the tables, which must not be older
-        restore_training(record | {"measured": about["commit"]}, given.folder, given.results)
+        restore_training({"measured": about["commit"]} | record, given.folder, given.results)  # by an earlier one, too
     for path in sorted(given.folder.glob("*.csv*")):
         if (name := path.name.partition(".")[0]) in COLUMNS:
             for part, lines in separated(pd.read_csv(path), name):
@@ -51,10 +50,10 @@ def main(argv=None):
 
 def restore_provenance(data, path):
     """Write what the data set was, or compare it with what is there."""
-    if path.exists() and (there := json.loads(path.read_text(encoding="utf-8")))["sha256"] != data["sha256"]:
-        raise ValueError(f"{path} is of other images ({there['title']}) than the results: choose another --results")
     if not path.exists():
         write_json(data, path)
+    elif (there := json.loads(path.read_text(encoding="utf-8")))["sha256"] != data["sha256"]:
+        raise ValueError(f"{path} is of other images ({there['title']}) than the results: choose another --results")
 
 
 def restore_training(record, folder, results):
@@ -78,21 +77,21 @@ def separated(table, name):
         yield "svm/mnist01.csv", table
         return
     for run, lines in table.groupby(RUN, sort=False):
-        run, linear = str(Run(*run)), run[1] in LINEAR
+        folder, linear = f"{FOLDERS.get(name, name)}/{Run(*run)}", run[1] in LINEAR
         if name == "curves":
-            yield f"train/{run}/curve.csv", lines
+            yield f"{folder}/curve.csv", lines
         elif name == "margins" and not linear:
             for epoch, points in lines.groupby("epoch"):
-                yield f"margins/{run}/epoch{epoch}.csv", points
+                yield f"{folder}/epoch{epoch}.csv", points
         elif name == "margins":
-            yield f"margins/{run}/points.csv", lines
+            yield f"{folder}/points.csv", lines
         elif name == "margin_summary":
             if linear:  # of networks it is made of the margins
-                yield f"margins/{run}/summary.csv", lines
+                yield f"{folder}/summary.csv", lines
         elif name == "brackets":
-            yield f"bracket/{run}.csv", lines.drop(columns="margin")
+            yield f"{folder}.csv", lines.drop(columns="margin")
         else:
-            yield f"{FOLDERS.get(name, name)}/{run}.csv", wide(lines, WIDE[name]) if name in WIDE else lines
+            yield f"{folder}.csv", wide(lines, WIDE[name]) if name in WIDE else lines
 
 
 def wide(lines, value):
