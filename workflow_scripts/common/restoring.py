@@ -38,7 +38,7 @@ def main(argv=None):
     for step, seconds in about["seconds"].items():  # only their sum is told
         for record in about["runs"]:
             share = pd.DataFrame({"s": [seconds / len(about["runs"])]})
-            with whole_file(given.logs / step / run_of(record) / "restored.tsv") as partial:  # beside those of jobs anew
+            with whole_file(given.logs / step / run_of(record) / "restored.tsv") as partial:  # beside jobs anew
                 share.to_csv(partial, sep="\t", index=False)
     settings, sources = about["settings"], {data["source"] for data in about["data"]}
     settings["only"] = settings.pop("runs")
