@@ -38,6 +38,12 @@ def test_a_restored_network_keeps_the_commit_at_which_it_was_measured(tmp_path):
     assert {run.get("measured") for run in about["runs"]} > {None}  # some were restored before, some were not
 
 
+def test_a_part_of_an_earlier_version_is_not_restored(tmp_path):
+    with pytest.raises(ValueError, match="is of an earlier version of this project: run that part again"):
+        restoring.main([f"{COMMITTED}/cnn", "--results", f"{tmp_path}/results", "--logs", f"{tmp_path}/logs"])
+    assert not [*tmp_path.iterdir()]
+
+
 def test_the_readme_shows_the_committed_rows_of_the_papers_epochs():
     readme = (ROOT / "README.md").read_text()
     committed = pd.read_csv(COMMITTED / "table1.csv", dtype={"column": str})

@@ -174,7 +174,8 @@ def test_reference_results_go_back_to_where_the_jobs_left_them(project):
     record = project / "results/again/data/mnist.json"
     record.write_text(json.dumps(json.loads(record.read_text()) | {"sha256": "0"}))
     refused = restore(cwd=project, capture_output=True, text=True)
-    assert refused.returncode and "ValueError: results/again/data/mnist.json is of other" in refused.stderr
+    assert refused.stderr.startswith("Error: results/again/data/mnist.json is of other images")
+    assert refused.returncode == 1 and refused.stderr.count("\n") == 1
 
 
 def test_a_second_call_has_nothing_to_do(project):

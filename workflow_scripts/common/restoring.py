@@ -8,6 +8,7 @@ them settings.json, the config file of that run.
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -16,25 +17,32 @@ from report.results import COLUMNS, FOLDERS, LINEAR, RUN, Run
 from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
 from workflow_scripts.common.files import whole_file, write_json, write_table
 
+EARLIER = "epochs_trained"  # a column of tables before settings could differ by network
 WIDE = {"attacks": "broken_at", "strong": "held"}  # a line a point there, with a column an eps
 
 
 def main(argv=None):
-    """Restore a folder of reference results; ValueError where the run that is there has other images."""
+    """Restore a folder of reference results.
+
+    ValueError where it is of an earlier version, or where the run that is there has other images.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="a folder of reference results, with a run.json")
     parser.add_argument("--results", type=Path, required=True, help="where the run keeps its results")
     parser.add_argument("--logs", type=Path, required=True, help="where the run keeps its logs")
     given = parser.parse_args(argv)
     about = json.loads((given.folder / "run.json").read_text(encoding="utf-8"))
+    tables = {path: pd.read_csv(path) for path in sorted(given.folder.glob("*.csv*")) if name_of(path) in COLUMNS}
+    for path, table in tables.items():
+        if EARLIER in table:
+            raise ValueError(f"{path} is of an earlier version of this project: run that part again instead")
     for data in about["data"]:
         restore_provenance(data, given.results / "data" / f"{data['dataset']}.json")
     for record in about["runs"]:  # before the tables, which must not be older
         restore_training({"measured": about["commit"]} | record, given.folder, given.results)  # by an earlier one, too
-    for path in sorted(given.folder.glob("*.csv*")):
-        if (name := path.name.partition(".")[0]) in COLUMNS:
-            for part, lines in separated(pd.read_csv(path), name):
-                write_table(lines.dropna(axis=1, how="all"), given.results / part)
+    for path, table in tables.items():
+        for part, lines in separated(table, name_of(path)):
+            write_table(lines.dropna(axis=1, how="all"), given.results / part)
     for step, seconds in about["seconds"].items():  # only their sum is told
         for record in about["runs"]:
             share = pd.DataFrame({"s": [seconds / len(about["runs"])]})
@@ -64,6 +72,11 @@ def restore_training(record, folder, results):
         kept = {epoch: load_state(weights, epoch) for epoch in epochs_kept(weights)}
         save(to / "checkpoints.safetensors", kept, {name: record[name] for name in RUN})
     write_json(record, to / "run.json")
+
+
+def name_of(path):
+    """The tidy table that a file holds, packed or not."""
+    return path.name.partition(".")[0]
 
 
 def run_of(record):
@@ -102,4 +115,7 @@ def wide(lines, value):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (OSError, ValueError) as error:
+        sys.exit(f"Error: {error}")
