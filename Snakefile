@@ -15,6 +15,7 @@ sys.path.insert(0, PROJECT)  # its lib, report and rules come before packages of
 from rules.config_errors import first_mistake
 from rules.given import empty_mapping, meant
 from rules.places import prepare_scripts, unfit_place
+from rules.restored import other_settings
 
 prepare_scripts(PROJECT)
 if mistake := unfit_place(PROJECT, workflow.workdir_init, sys.argv):
@@ -37,6 +38,8 @@ config.update(meant(config, workflow.config_settings.config))
 if mistake := empty_mapping(workflow.configfiles) or first_mistake(config):
     raise WorkflowError(mistake)
 validate(config, "config.schema.yaml")
+if mistake := other_settings(config):
+    raise WorkflowError(mistake)
 config["runs"] = config.pop("only", config["runs"])
 
 

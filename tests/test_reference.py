@@ -12,7 +12,6 @@ from report.results import COLUMNS, METHODS, NETWORK, Context
 from report.settings import networks
 from report.verdicts import judge
 from tests.workflow import ROOT
-from workflow_scripts.common import restoring
 
 COMMITTED = ROOT / "reference_results"
 
@@ -29,21 +28,6 @@ def test_the_joined_table_is_that_of_the_parts():
     assert len(longest) == 12 and (longest["epochs"] >= 3).all() and longest["published"].notna().sum() == 11
 
 
-def test_a_restored_network_keeps_the_commit_at_which_it_was_measured(tmp_path):
-    restoring.main([f"{COMMITTED}/mnist", "--results", f"{tmp_path}/results", "--logs", f"{tmp_path}/logs"])
-    about = json.loads((COMMITTED / "mnist/run.json").read_text())
-    for run in about["runs"]:
-        record = json.loads((tmp_path / f"results/train/{restoring.run_of(run)}/run.json").read_text())
-        assert record["measured"] == run.get("measured", about["commit"])
-    assert {run.get("measured") for run in about["runs"]} > {None}  # some were restored before, some were not
-
-
-def test_a_part_of_an_earlier_version_is_not_restored(tmp_path):
-    with pytest.raises(ValueError, match="is of an earlier version of this project: run that part again"):
-        restoring.main([f"{COMMITTED}/cnn", "--results", f"{tmp_path}/results", "--logs", f"{tmp_path}/logs"])
-    assert not [*tmp_path.iterdir()]
-
-
 def test_the_readme_shows_the_committed_rows_of_the_papers_epochs():
     readme = (ROOT / "README.md").read_text()
     committed = pd.read_csv(COMMITTED / "table1.csv", dtype={"column": str})
@@ -57,9 +41,9 @@ def test_the_readme_shows_the_committed_rows_of_the_papers_epochs():
         assert f"| {pairs} |" in readme, network
 
 
-@pytest.mark.parametrize("part, method", [("cnn", "std"), ("mnist", "amr")])
-def test_the_readme_shows_what_attacks_without_a_floor_leave_of_the_cnn(part, method):
-    strong = pd.read_csv(COMMITTED / part / "table1_strong.csv", dtype={"column": str}).dropna(subset=["value"])
+@pytest.mark.parametrize("method", ["std", "amr"])
+def test_the_readme_shows_what_attacks_without_a_floor_leave_of_the_cnn(method):
+    strong = pd.read_csv(COMMITTED / "mnist/table1_strong.csv", dtype={"column": str}).dropna(subset=["value"])
     strong = strong[(strong["model"] == "cnn") & (strong["method"] == method)]
     cells = strong[strong["column"].isin(["clean", "0.5", "1.0", "1.5", "2.0"])]["value"].map("{:.2f}".format)
     assert len(cells) == 5 and f"| {' | '.join(cells)} |" in (ROOT / "README.md").read_text()
@@ -83,8 +67,7 @@ def test_the_docs_tell_where_gradient_descent_ends():
     assert last["epoch"] == 1000 and row in (ROOT / "docs/training.md").read_text()
 
 
-PARTS = ["mnist", "cnn", "cifar10", "cifar10-mlp"]  # at the paper's epochs
-OF_MARGINS = ["margins", "margin_summary", "brackets"]  # the CNN's in mnist are of other samples than Std's in cnn
+PARTS = ["mnist", "cifar10", "cifar10-mlp"]  # at the paper's epochs
 
 
 def over(base, change):
@@ -106,9 +89,7 @@ def verdicts():
         found |= {name: of for name, of in networks(settings).items() if settings["runs"][name[0]][name[1]]}
         for path in (COMMITTED / part).glob("*.csv*"):
             if (name := path.name.partition(".")[0]) in tables:
-                table = pd.read_csv(path)
-                apart = part == "mnist" and name in OF_MARGINS
-                tables[name].append(table[table["model"] != "cnn"] if apart else table)
+                tables[name].append(pd.read_csv(path))
     frames = {name: pd.concat(of) if of else pd.DataFrame(columns=COLUMNS[name]) for name, of in tables.items()}
     errors = frames["margins"].get("margin_error", pd.Series(0.0, frames["margins"].index))
     frames["margins"]["margin_error"] = errors.fillna(0.0)  # where all samples were drawn

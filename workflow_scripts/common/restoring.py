@@ -3,7 +3,7 @@
 python -m workflow_scripts.common.restoring reference_results/mnist --results results/mine --logs logs/mine
 
 writes the small tables, records and final weights that the folder was gathered from (numbers to six digits), and beside
-them settings.json, the config file of that run.
+them settings.json, the config file of that run. Several folders of the same settings may be put back to one place.
 """
 
 import argparse
@@ -13,74 +13,105 @@ from pathlib import Path
 
 import pandas as pd
 
-from report.results import COLUMNS, FOLDERS, LINEAR, RUN, Run
-from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
+from report.results import COLUMNS, FOLDERS, LINEAR, METHODS, RUN, Run
+from workflow_scripts.common.checkpoints import epochs_kept, save
 from workflow_scripts.common.files import whole_file, write_json, write_table
+from workflow_scripts.common.released import read_about, read_tables, read_weights, run_of, runs_in
 
-EARLIER = "epochs_trained"  # a column of tables before settings could differ by network
 WIDE = {"attacks": "broken_at", "strong": "held"}  # a line a point there, with a column an eps
+ELSEWHERE = "choose another --results"
 
 
 def main(argv=None):
     """Restore a folder of reference results.
 
-    ValueError where it is of an earlier version, or where the run that is there has other images.
+    ValueError, before anything is written, where the folder is damaged or of an earlier version, or where the results
+    that are there have other images, other settings or another training.
     """
+    given = arguments(argv)
+    about = read_about(given.folder / "run.json")
+    records = [{"measured": about["commit"]} | record for record in about["runs"]]  # by an earlier commit, too
+    tables = read_tables(given.folder, records)
+    weights = [read_weights(given.folder, record) for record in records]
+    settings = settings_of(about, given)
+    refuse_others(about["data"], records, given.results)
+
+    for data in about["data"]:
+        if not (path := given.results / "data" / f"{data['dataset']}.json").exists():
+            write_json(data, path)
+    for record, kept in zip(records, weights, strict=True):  # before the tables, which must not be older
+        restore_training(record, kept, given.results / "train" / str(run_of(record)))
+    for name, table in tables.items():
+        for part, lines in separated(table, name):
+            write_table(lines.dropna(axis=1, how="all"), given.results / part)
+    write_seconds(about["seconds"], tables, given.logs)
+    write_json(settings, given.results / "settings.json")
+    go_on = f"snakemake --cores 2 --configfile {given.results / 'settings.json'}"
+    print(f"{len(records)} runs restored; draw a figure, say: {go_on} -- paper_figures/fig6.pdf")
+    print(f"to train or measure more, make the points: {go_on} --until points; then call this once more")
+
+
+def arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="a folder of reference results, with a run.json")
     parser.add_argument("--results", type=Path, required=True, help="where the run keeps its results")
     parser.add_argument("--logs", type=Path, required=True, help="where the run keeps its logs")
     given = parser.parse_args(argv)
-    about = json.loads((given.folder / "run.json").read_text(encoding="utf-8"))
-    tables = {path: pd.read_csv(path) for path in sorted(given.folder.glob("*.csv*")) if name_of(path) in COLUMNS}
-    for path, table in tables.items():
-        if EARLIER in table:
-            raise ValueError(f"{path} is of an earlier version of this project: run that part again instead")
-    for data in about["data"]:
-        restore_provenance(data, given.results / "data" / f"{data['dataset']}.json")
-    for record in about["runs"]:  # before the tables, which must not be older
-        restore_training({"measured": about["commit"]} | record, given.folder, given.results)  # by an earlier one, too
-    for path, table in tables.items():
-        for part, lines in separated(table, name_of(path)):
-            write_table(lines.dropna(axis=1, how="all"), given.results / part)
-    for step, seconds in about["seconds"].items():  # only their sum is told
-        for record in about["runs"]:
-            share = pd.DataFrame({"s": [seconds / len(about["runs"])]})
-            with whole_file(given.logs / step / run_of(record) / "restored.tsv") as partial:  # beside jobs anew
-                share.to_csv(partial, sep="\t", index=False)
-    settings, sources = about["settings"], {data["source"] for data in about["data"]}
+    for path in (given.results, given.logs):
+        if any(character in str(path) for character in "{}<>"):
+            raise ValueError(f"{path}: Snakemake takes {{ }} < > in a path for wildcards; choose another name")
+    return given
+
+
+def settings_of(about, given):
+    """Return the config of the restored run, joined with that of what was restored to the same place before."""
+    settings, sources = dict(about["settings"]), {data["source"] for data in about["data"]}
     settings["only"] = settings.pop("runs")
     settings["data"] = {"source": sources.pop() if len(sources) == 1 else "auto"}
     settings["pathvars"] = {"results": str(given.results), "logs": str(given.logs)}
-    write_json(settings, given.results / "settings.json")
-    print(f"{len(about['runs'])} runs restored; go on with snakemake --configfile {given.results / 'settings.json'}")
-
-
-def restore_provenance(data, path):
-    """Write what the data set was, or compare it with what is there."""
+    path = given.results / "settings.json"
     if not path.exists():
-        write_json(data, path)
-    elif (there := json.loads(path.read_text(encoding="utf-8")))["sha256"] != data["sha256"]:
-        raise ValueError(f"{path} is of other images ({there['title']}) than the results: choose another --results")
+        return settings
+    before = json.loads(path.read_text(encoding="utf-8"))
+    for key in settings.keys() - {"only", "data"}:
+        if before.get(key) != settings[key]:
+            raise ValueError(f"{path} has another {key} than these results: {ELSEWHERE}")
+    for dataset, models in settings["only"].items():
+        for model, methods in models.items():
+            there = before["only"].setdefault(dataset, {})
+            there[model] = [method for method in METHODS if method in {*methods, *there.get(model, [])}]
+    return before
 
 
-def restore_training(record, folder, results):
-    """Write the record of a training run, and its final weights where they are released."""
-    to = results / "train" / run_of(record)
-    weights = folder / "weights" / f"{run_of(record).replace('/', '-')}.safetensors"
-    if weights.exists():
-        kept = {epoch: load_state(weights, epoch) for epoch in epochs_kept(weights)}
-        save(to / "checkpoints.safetensors", kept, {name: record[name] for name in RUN})
-    write_json(record, to / "run.json")
+def refuse_others(datasets, records, results):
+    """Raise ValueError where the results hold other images, or another training of one of the networks."""
+    for data in datasets:
+        path = results / "data" / f"{data['dataset']}.json"
+        if path.exists() and (there := json.loads(path.read_text(encoding="utf-8")))["sha256"] != data["sha256"]:
+            raise ValueError(f"{path} is of other images ({there['title']}) than the results: {ELSEWHERE}")
+    for record in records:
+        path = results / "train" / str(run_of(record)) / "run.json"
+        if path.exists() and json.loads(path.read_text(encoding="utf-8")) != record:
+            raise ValueError(f"{path} is of another training than the results: {ELSEWHERE}")
 
 
-def name_of(path):
-    """The tidy table that a file holds, packed or not."""
-    return path.name.partition(".")[0]
+def restore_training(record, kept, folder):
+    """Write the record of a training run and its weights `kept`, {epoch: state_dict}, unless they are there."""
+    path = folder / "checkpoints.safetensors"
+    if kept and path.exists() and {*kept} <= {*epochs_kept(path)}:  # with those of other epochs, maybe
+        path.touch()
+    elif kept:
+        save(path, kept, {name: record[name] for name in RUN})
+    write_json(record, folder / "run.json")
 
 
-def run_of(record):
-    return str(Run(*(record[name] for name in RUN)))
+def write_seconds(seconds, tables, logs):
+    """Share the seconds of each step among the runs that have results of it: only their sum is told."""
+    for step in seconds.keys() - {"train"}:  # whose records have them
+        runs = set().union(*(runs_in(of) for name, of in tables.items() if FOLDERS.get(name, name) == step))
+        for run in runs:
+            with whole_file(logs / step / str(run) / "restored.tsv") as partial:  # beside jobs anew
+                pd.DataFrame({"s": [seconds[step] / len(runs)]}).to_csv(partial, sep="\t", index=False)
 
 
 def separated(table, name):

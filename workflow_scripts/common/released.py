@@ -1,0 +1,102 @@
+"""A folder of reference results, read and checked as a whole before anything is made of it."""
+
+import json
+import zlib
+
+import pandas as pd
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from lib.data.names import TITLES
+from report.results import COLUMNS, LINEAR, MAY_BE_EMPTY, METHODS, MODELS, RUN, Run
+from workflow_scripts.common.checkpoints import epochs_kept, load_model, load_state
+
+EARLIER = "epochs_trained"  # a column of tables before settings could differ by network
+REMEDY = "fetch the folder again"
+NAMES = {"dataset": {"enum": [*TITLES]}, "model": {"enum": [*MODELS]}, "method": {"enum": [*METHODS]}}
+RECORD = {
+    "type": "object",
+    "required": [*RUN, "epochs"],
+    "properties": NAMES | {"seed": {"type": "integer", "minimum": 0}, "epochs": {"type": "integer", "minimum": 1}},
+}
+PROVENANCE = {"type": "object", "required": ["dataset", "title", "source", "sha256"], "properties": NAMES}
+ABOUT = {  # what run.json must hold; names become paths
+    "type": "object",
+    "required": ["commit", "settings", "data", "runs", "seconds"],
+    "properties": {
+        "commit": {"type": "string"},
+        "settings": {"type": "object", "required": ["runs"], "properties": {"runs": {"type": "object"}}},
+        "data": {"type": "array", "minItems": 1, "items": PROVENANCE},
+        "runs": {"type": "array", "minItems": 1, "items": RECORD},
+        "seconds": {
+            "type": "object",
+            "propertyNames": {"pattern": r"^\w+$"},
+            "additionalProperties": {"type": "number"},
+        },
+    },
+}
+
+
+def read_about(path):
+    """Return the contents of a run.json. ValueError names the file where it is none, or lacks something."""
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON, or is cut short: {REMEDY}") from error
+    if mistake := best_match(Draft202012Validator(ABOUT).iter_errors(about)):
+        raise ValueError(f"{path}: {mistake.json_path} is not as a run writes it: {mistake.message[:80]}; {REMEDY}")
+    return about
+
+
+def read_tables(folder, records):
+    """Return {name: tidy table} of a folder whose networks are `records`; ValueError names a file that is not whole."""
+    known, found = {run_of(record) for record in records}, {}
+    for name in COLUMNS:
+        paths = [path for kind in ("csv", "csv.gz") if (path := folder / f"{name}.{kind}").exists()]
+        if len(paths) > 1:
+            raise ValueError(f"{paths[0]} and {paths[1]} are the same table: remove one of them")
+        for path in paths:
+            found[name] = read_table(path, name)
+            if name != "svm" and not runs_in(found[name]) <= known:
+                raise ValueError(f"{path} holds other networks than run.json: {REMEDY}")
+    for record in records:
+        curve = found.get("curves", pd.DataFrame(columns=COLUMNS["curves"]))
+        curve = curve[(curve[RUN] == list(run_of(record))).all(axis=1)]
+        if len(curve) != record["epochs"]:
+            raise ValueError(f"{folder}/curves.csv has {len(curve)} of {record['epochs']} epochs of {run_of(record)}")
+    return found
+
+
+def read_table(path, name):
+    try:
+        table = pd.read_csv(path)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise ValueError(f"{path} is not a table, or is cut short: {REMEDY}") from error
+    if EARLIER in table:
+        raise ValueError(f"{path} is of an earlier version of this project: run that part again instead")
+    for column in COLUMNS[name]:
+        if column not in [*MAY_BE_EMPTY, "margin_error"] and table.get(column, pd.Series(pd.NA)).isna().any():
+            raise ValueError(f"{path}: {column} is missing, or has no value in some line: {REMEDY}")
+    return table
+
+
+def read_weights(folder, record):
+    """Return {epoch: state_dict} of a network's released weights, {} where there are none.
+
+    Those of linear models are left where they are: what is made of them needs every epoch, and is trained in minutes.
+    """
+    path = folder / "weights" / f"{str(run_of(record)).replace('/', '-')}.safetensors"
+    if record["model"] in LINEAR or not path.exists():
+        return {}
+    for epoch in epochs_kept(path):
+        load_model(path, record["dataset"], record["model"], epoch)  # raises ValueError where it is another's
+    return {epoch: load_state(path, epoch) for epoch in epochs_kept(path)}
+
+
+def runs_in(table):
+    """The runs that have lines in a tidy table."""
+    return {Run(*run) for run in table[RUN].drop_duplicates().itertuples(index=False)}
+
+
+def run_of(record):
+    return Run(*(record[name] for name in RUN))
