@@ -79,6 +79,10 @@ def other_images(results):
     change(results / "data/mnist.json", sha256="0")
 
 
+def broken_settings(results):
+    (results / "settings.json").write_text("{")
+
+
 def other_training(results):
     change(results / STD / "run.json", seconds=1.0)
 
@@ -90,9 +94,10 @@ def another_attack(results):
 @pytest.mark.parametrize(
     "changed, line",
     [
-        (other_images, "data/mnist.json is of other images (MNIST) than"),
+        (other_images, "data/mnist.json is of other images than"),
         (other_training, "run.json is of another training"),
         (another_attack, "settings.json has another attack than"),
+        (broken_settings, "settings.json is not JSON, or is cut short"),
     ],
 )
 def test_nothing_is_written_over_other_results(part, tmp_path, changed, line):

@@ -20,12 +20,13 @@ RECORD = {
     "properties": NAMES | {"seed": {"type": "integer", "minimum": 0}, "epochs": {"type": "integer", "minimum": 1}},
 }
 PROVENANCE = {"type": "object", "required": ["dataset", "title", "source", "sha256"], "properties": NAMES}
+RUNS = {"type": "object", "additionalProperties": {"type": "object", "additionalProperties": {"type": "array"}}}
 ABOUT = {  # what run.json must hold; names become paths
     "type": "object",
     "required": ["commit", "settings", "data", "runs", "seconds"],
     "properties": {
         "commit": {"type": "string"},
-        "settings": {"type": "object", "required": ["runs"], "properties": {"runs": {"type": "object"}}},
+        "settings": {"type": "object", "required": ["runs"], "properties": {"runs": RUNS}},
         "data": {"type": "array", "minItems": 1, "items": PROVENANCE},
         "runs": {"type": "array", "minItems": 1, "items": RECORD},
         "seconds": {
@@ -39,13 +40,17 @@ ABOUT = {  # what run.json must hold; names become paths
 
 def read_about(path):
     """Return the contents of a run.json. ValueError names the file where it is none, or lacks something."""
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON, or is cut short: {REMEDY}") from error
+    about = read_json(path, REMEDY)
     if mistake := best_match(Draft202012Validator(ABOUT).iter_errors(about)):
         raise ValueError(f"{path}: {mistake.json_path} is not as a run writes it: {mistake.message[:80]}; {REMEDY}")
     return about
+
+
+def read_json(path, remedy):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON, or is cut short: {remedy}") from error
 
 
 def read_tables(folder, records):

@@ -7,7 +7,6 @@ them settings.json, the config file of that run. Several folders of the same set
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import pandas as pd
 from report.results import COLUMNS, FOLDERS, LINEAR, METHODS, RUN, Run
 from workflow_scripts.common.checkpoints import epochs_kept, save
 from workflow_scripts.common.files import whole_file, write_json, write_table
-from workflow_scripts.common.released import read_about, read_tables, read_weights, run_of, runs_in
+from workflow_scripts.common.released import read_about, read_json, read_tables, read_weights, run_of, runs_in
 
 WIDE = {"attacks": "broken_at", "strong": "held"}  # a line a point there, with a column an eps
 ELSEWHERE = "choose another --results"
@@ -72,7 +71,7 @@ def settings_of(about, given):
     path = given.results / "settings.json"
     if not path.exists():
         return settings
-    before = json.loads(path.read_text(encoding="utf-8"))
+    before = read_json(path, ELSEWHERE)
     for key in settings.keys() - {"only", "data"}:
         if before.get(key) != settings[key]:
             raise ValueError(f"{path} has another {key} than these results: {ELSEWHERE}")
@@ -87,11 +86,11 @@ def refuse_others(datasets, records, results):
     """Raise ValueError where the results hold other images, or another training of one of the networks."""
     for data in datasets:
         path = results / "data" / f"{data['dataset']}.json"
-        if path.exists() and (there := json.loads(path.read_text(encoding="utf-8")))["sha256"] != data["sha256"]:
-            raise ValueError(f"{path} is of other images ({there['title']}) than the results: {ELSEWHERE}")
+        if path.exists() and read_json(path, ELSEWHERE).get("sha256") != data["sha256"]:
+            raise ValueError(f"{path} is of other images than the results: {ELSEWHERE}")
     for record in records:
         path = results / "train" / str(run_of(record)) / "run.json"
-        if path.exists() and json.loads(path.read_text(encoding="utf-8")) != record:
+        if path.exists() and read_json(path, ELSEWHERE) != record:
             raise ValueError(f"{path} is of another training than the results: {ELSEWHERE}")
 
 
