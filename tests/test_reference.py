@@ -41,7 +41,7 @@ def test_the_readme_shows_the_committed_rows_of_the_papers_epochs():
         assert f"| {pairs} |" in readme, network
 
 
-@pytest.mark.parametrize("method", ["std", "amr"])
+@pytest.mark.parametrize("method", METHODS)
 def test_the_readme_shows_what_attacks_without_a_floor_leave_of_the_cnn(method):
     strong = pd.read_csv(COMMITTED / "mnist/table1_strong.csv", dtype={"column": str}).dropna(subset=["value"])
     strong = strong[(strong["model"] == "cnn") & (strong["method"] == method)]

@@ -54,7 +54,7 @@ def test_a_restored_network_keeps_the_commit_at_which_it_was_measured(tmp_path):
 
 def test_a_part_of_an_earlier_version_is_not_restored(tmp_path):
     with pytest.raises(ValueError, match="is of an earlier version of this project: run that part again"):
-        restore(COMMITTED / "cnn-short", tmp_path)
+        restore(COMMITTED / "cifar10-cnn-short", tmp_path)
     assert not [*tmp_path.iterdir()]
 
 
