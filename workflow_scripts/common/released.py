@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from functools import partial
 
 import pandas as pd
 from jsonschema import Draft202012Validator
@@ -9,7 +10,8 @@ from jsonschema.exceptions import best_match
 
 from lib.data.names import TITLES
 from report.results import COLUMNS, LINEAR, MAY_BE_EMPTY, METHODS, MODELS, RUN, Run
-from workflow_scripts.common.checkpoints import epochs_kept, load_model, load_state
+from workflow_scripts.common.checkpoints import epochs_kept, load_model
+from workflow_scripts.common.tables import run_of
 
 EARLIER = "epochs_trained"  # a column of tables before settings could differ by network
 REMEDY = "fetch the folder again"
@@ -93,15 +95,10 @@ def read_weights(folder, record):
     path = folder / "weights" / f"{str(run_of(record)).replace('/', '-')}.safetensors"
     if record["model"] in LINEAR or not path.exists():
         return {}
-    for epoch in epochs_kept(path):
-        load_model(path, record["dataset"], record["model"], epoch)  # raises ValueError where it is another's
-    return {epoch: load_state(path, epoch) for epoch in epochs_kept(path)}
+    load = partial(load_model, path, record["dataset"], record["model"])  # raises ValueError where it is another's
+    return {epoch: load(epoch).state_dict() for epoch in epochs_kept(path)}
 
 
 def runs_in(table):
     """The runs that have lines in a tidy table."""
     return {Run(*run) for run in table[RUN].drop_duplicates().itertuples(index=False)}
-
-
-def run_of(record):
-    return Run(*(record[name] for name in RUN))

@@ -15,7 +15,8 @@ import pandas as pd
 from report.results import COLUMNS, FOLDERS, LINEAR, METHODS, RUN, Run
 from workflow_scripts.common.checkpoints import epochs_kept, save
 from workflow_scripts.common.files import whole_file, write_json, write_table
-from workflow_scripts.common.released import read_about, read_json, read_tables, read_weights, run_of, runs_in
+from workflow_scripts.common.released import read_about, read_json, read_tables, read_weights, runs_in
+from workflow_scripts.common.tables import run_of
 
 WIDE = {"attacks": "broken_at", "strong": "held"}  # a line a point there, with a column an eps
 ELSEWHERE = "choose another --results"

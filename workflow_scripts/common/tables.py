@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from report.results import MAY_BE_EMPTY
+from report.results import MAY_BE_EMPTY, RUN, Run
 
 
 def read(path):
@@ -28,6 +28,11 @@ def read_records(paths):
     return [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
 
 
+def run_of(record):
+    """The training that a record is of."""
+    return Run(*(record[name] for name in RUN))
+
+
 def read_datasets(paths):
     """Return {data set: its provenance} from the data sets' JSON files."""
     return {record["dataset"]: record for record in read_records(paths)}
@@ -38,7 +43,7 @@ def benchmarked(logs, records):
 
     Only the runs that have a record count: files of an earlier config may lie beside theirs.
     """
-    runs = {"{dataset}/{model}/{method}/seed{seed}".format(**record) for record in records}
+    runs = {str(run_of(record)) for record in records}
     found = {}
     for path in sorted(Path(logs).rglob("*.tsv")):
         step, *run = path.relative_to(logs).with_suffix("").parts
