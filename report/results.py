@@ -20,6 +20,10 @@ class Run(NamedTuple):
     def __str__(self):
         return f"{self.dataset}/{self.model}/{self.method}/seed{self.seed}"
 
+    def weights(self):
+        """The file of its released weights, in a folder of reference results."""
+        return f"weights/{str(self).replace('/', '-')}.safetensors"
+
 
 RUN = list(Run._fields)
 NETWORK = RUN[:3]

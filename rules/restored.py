@@ -16,7 +16,11 @@ def other_settings(config):
     path = Path(config.get("pathvars", {}).get("results", "results"), "settings.json")
     if not path.exists():
         return None
-    for key, was, now in differences(told(json.loads(path.read_text(encoding="utf-8"))), told(config)):
+    try:
+        restored = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return f"{path} is not JSON, or is cut short: put the released results back once more, in another folder."
+    for key, was, now in differences(told(restored), told(config)):
         remedy = "set it back, or run in another folder (pathvars: {results: ..., logs: ...})"
         return f"{path}: {key} was {json.dumps(was)} for the results there, now it is {json.dumps(now)}; {remedy}."
     return None

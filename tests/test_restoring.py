@@ -218,3 +218,8 @@ def test_a_config_keeps_to_the_settings_of_what_was_restored(part, tmp_path, cha
 
 def test_results_of_a_run_of_ones_own_keep_no_settings(tmp_path):
     assert other_settings({"pathvars": {"results": str(tmp_path)}, "attack": {"iterations": 10}}) is None
+
+
+def test_settings_that_are_cut_short_are_named(tmp_path):
+    (tmp_path / "settings.json").write_text('{"attack": {"iter')
+    assert other_settings({"pathvars": {"results": str(tmp_path)}}).startswith(f"{tmp_path}/settings.json is not JSON")

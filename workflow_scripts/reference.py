@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from report.results import Run
 from report.settings import DECISIVE, networks
 from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
 from workflow_scripts.common.files import whole_file, write_json
@@ -41,9 +42,10 @@ def main(tables, svm, pages, records, provenance, checkpoints, record, *, settin
             shutil.copyfile(path, partial)
     for path in checkpoints:
         epoch = epochs_kept(path)[-1]
-        kept = folder / "weights" / "-".join(Path(path).parts[-5:-1])  # dataset-model-method-seed0
+        *_, dataset, model, method, seed, _ = Path(path).parts
+        kept = folder / Run(dataset, model, method, int(seed.removeprefix("seed"))).weights()
         kept.parent.mkdir(exist_ok=True)
-        save(kept.with_suffix(".safetensors"), {epoch: load_state(path, epoch)}, {})
+        save(kept, {epoch: load_state(path, epoch)}, {})
     seconds = {"train": sum(run["seconds"] for run in trained)} | benchmarked(logs, trained)
     about = {
         "commit": commit(),

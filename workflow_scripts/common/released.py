@@ -92,7 +92,7 @@ def read_weights(folder, record):
 
     Those of linear models are left where they are: what is made of them needs every epoch, and is trained in minutes.
     """
-    path = folder / "weights" / f"{str(run_of(record)).replace('/', '-')}.safetensors"
+    path = folder / run_of(record).weights()
     if record["model"] in LINEAR or not path.exists():
         return {}
     load = partial(load_model, path, record["dataset"], record["model"])  # raises ValueError where it is another's
