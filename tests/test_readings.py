@@ -77,8 +77,9 @@ def test_the_docs_tell_the_committed_rows():
     table = pd.read_csv(ROOT / "benchmarks/results/readings.csv").query("points == 200")
     docs = (ROOT / "docs/attack.md").read_text()
     section = docs[docs.index("## Where the attack starts") :]
-    assert table.groupby("model").size().to_dict() == {"mlp": 3 * 12 * 4, "cnn": (3 + 1) * 4}
-    for (_, start, _, _), rows in table.groupby(["model", "start", "floor", "method"]):
+    sizes = table.groupby(["reading", "model"]).size().to_dict()
+    assert sizes == {("stated", "mlp"): 3 * 12 * 4, ("stated", "cnn"): (3 + 1) * 4, ("tau20", "cnn"): 2 * 4}
+    for (*_, start, _), rows in table.groupby(["reading", "model", "method", "start", "floor"]):
         met = " **met**" if (rows["errors"].abs() <= readings.ERRORS).all() else ""
         shares = ", ".join(f"{share:.1f}" for share in rows.sort_values("eps")["robust"]) + met
         assert any(line.startswith(f"| {start}") and f"| {shares} |" in line for line in section.splitlines())
