@@ -31,8 +31,9 @@ GENERAL = [
     "and a verdict speaks of that training run only. With several, the spread of the seeds widens them.",
     f"On the paper, a row cannot be said on stand-in data, with fewer than {POINTS} points or attacked images, after "
     "fewer than a tenth of the paper's epochs (20 for MLP and CNN, 100 for LR), with fewer than "
-    f"{SAMPLES} samples behind a sampled margin, or under an attack whose steps together are shorter than ε. What this "
-    f"run saw at its own scale needs {LEAST_POINTS} points or images.",
+    f"{SAMPLES} samples behind a sampled margin, under an attack whose steps together are shorter than ε, or where a "
+    "setting that the paper names has another value (τ, say). What this run saw at its own scale needs "
+    f"{LEAST_POINTS} points or images.",
     "A minimum margin rises or falls by a t test on its increments over at most ten epochs, evenly spaced on a "
     f"logarithmic axis (random walks have no such trend), at least {CHECKPOINTS}; of several seeds by their last "
     "values minus their first.",

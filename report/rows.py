@@ -9,7 +9,7 @@ import numpy as np
 from . import claims
 from .claims import Row
 from .results import LINEAR, RUN, Context
-from .settings import paper
+from .settings import PAPER, otherwise, paper
 from .statistics import LEVEL, of_change, of_mean, of_rare, of_shares, of_trend, spaced
 from .text import number
 
@@ -113,7 +113,9 @@ def short_of(given, case, points, *, enough=claims.POINTS, margin=False, samples
         f"only {samples} samples": samples is not None and samples < claims.SAMPLES,
         f"the attack reaches {reach:g} only": eps is not None and reach < eps * (1 - 1e-9),
     }
-    return ", ".join(reason for reason, true in reasons.items() if true)
+    tables = ["margins"] if eps is None else ["attacks"]
+    other = otherwise(given.context.settings, PAPER, [(case.dataset, case.model)], tables)
+    return ", ".join([*(reason for reason, true in reasons.items() if true), *other])
 
 
 def _compared(given, case, difference, interval, *, unit, factor=1, margin=False, eps=None, above=-inf, below=inf):

@@ -115,6 +115,61 @@ def paper(model):
     return Network(200, 500, 500, 51200, 51200, images=TEST_IMAGES, steps=1000, strong_steps=1000, checked=51200)
 
 
+PAPER = {  # what else the paper names
+    "training": {"learning_rate": 0.01, "momentum": 0.9, "batch_size": 128},
+    "objective": {
+        "lambda": 0.1,
+        "beta": 0.001,
+        "tau": {"mnist": {"lr": 5, "mlp": 5, "cnn": 10}, "cifar10": {"lr": 5, "mlp": 10, "cnn": 10}},
+    },
+    "margins": {"radius": 5},
+    "attack": {"step": 0.01},
+}
+CHOICES = {  # what config.yaml says where the paper is silent
+    "training": {"gradient": "batch", "dropout": 0},
+    "objective": {"orthogonality": "penalty", "layers": "all"},
+    "attack": {"loss": "cross_entropy", "gradient_floor": 1e-7, "averaged_over": 1, "start": "image"},
+}
+SHOWN_IN = {  # tables that depend on a part of these; all do on the others
+    "margins": ["margins", "margin_summary", "brackets", "convergence"],
+    "attack": ["attacks", "strong", "masking"],
+}
+
+
+def departures(config, shown, tables):
+    """Return one sentence on the settings that are `otherwise`, for captions; empty where none is."""
+    found = [text for of in (PAPER, CHOICES) for text in otherwise(config, of, shown, tables)]
+    return f"Set otherwise than by the paper or, where it is silent, by us: {'; '.join(found)}." if found else ""
+
+
+def otherwise(config, wanted, shown, tables):
+    """Return the settings that are not as in `wanted`, PAPER or CHOICES, in words, each with the networks concerned.
+
+    shown: [(data set, model)]; tables: the tidy tables that show them
+    """
+    parts = [part for part in wanted if part not in SHOWN_IN or {*SHOWN_IN[part]} & {*tables}]
+    found = []
+    for key in (f"{part}.{name}" for part in parts for name in wanted[part]):
+        whole, other = [name for name in shown if _matters(config, key, *name)], {}
+        for name in whole:
+            ours, theirs = (setting(of, key, *name) for of in (config, wanted))
+            if ours != theirs:
+                other.setdefault((ours, theirs), []).append(name)
+        found += [f"{key} {ours}{named(names, whole)} instead of {theirs}" for (ours, theirs), names in other.items()]
+    return found
+
+
+def _matters(config, key, dataset, model):
+    """Whether a setting has a part in what was run of a network."""
+    methods = {*config["runs"][dataset][model]}
+    part, name = key.split(".")
+    if name in ("dropout", "layers") and model != "cnn":
+        return False
+    if part == "objective":
+        return bool(methods & ({"amr"} if name in ("lambda", "tau") else {"lcr", "amr"}))
+    return part == "training" or model in NETWORKS
+
+
 def scale(of_networks, tables, without=()):
     """Return one sentence on what is less than in the paper, for captions; empty where nothing is.
 

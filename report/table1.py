@@ -106,7 +106,7 @@ def caption(table, context, floor=None):
         "Best value of each model in bold.",
         f"Mean ± standard deviation of {seeds} seeds." if seeds > 1 else "",
         f"{NOT_RUN}: not run." if table["value"].isna().any() else "",
-        *remarks(context._replace(scale=""), sizes["clean"].index),
+        *remarks(context, sizes["clean"].index),
         *dict.fromkeys(f"({letter}) {text}." for letter, text in marks(table).values()),
     ]
     return " ".join(sentence for sentence in sentences if sentence)

@@ -110,6 +110,7 @@ rule table1:
             code=content("table1"),
             kind="attacks",
             networks=[[*name, *network] for name, network in networks(config).items() if name[1] in NETWORKS],
+            other=departures(config, shown_in(["attacks"]), ["attacks", "margin_summary"]),
             floor=None,
         ),
     message:
@@ -147,6 +148,7 @@ rule table1_strong:
             code=content("table1"),
             kind="strong",
             networks=[[*name, *network] for name, network in networks(config).items() if name[1] in NETWORKS],
+            other=departures(config, shown_in(["strong"]), ["strong", "margin_summary"]),
             floor=config["attack"]["gradient_floor"] * config["attack"]["averaged_over"],
         ),
     message:

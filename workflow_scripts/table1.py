@@ -9,14 +9,14 @@ from workflow_scripts.common.runner import call
 from workflow_scripts.common.tables import read_datasets
 
 
-def main(attacks, margin_summary, provenance, tex, csv, md, html, *, kind, networks, floor):
+def main(attacks, margin_summary, provenance, tex, csv, md, html, *, kind, networks, other, floor):
     """Write the table in four forms from CSV files of the runs: `attacks` of the `kind` attacks or strong, margins.
 
-    networks: [[data set, model, *settings.Network]] of all that were run; floor: with the strong attacks, that of the
-    other ones, which hides gradients; the table counts them.
+    networks: [[data set, model, *settings.Network]] of all that were run; other: a sentence on settings that are not
+    the paper's; floor: with the strong attacks, that of the other ones, which hides gradients; the table counts them.
     """
     sizes = {(dataset, model): Network(*values) for dataset, model, *values in networks}
-    context = Context(read_datasets(provenance), sizes, {}, "")
+    context = Context(read_datasets(provenance), sizes, {}, other)
     table = table1.table1(combined(attacks, kind), combined(margin_summary, "margin_summary"), context, floor)
     write_text(table1.to_latex(table, context, floor), tex)
     write_text(table.to_csv(index=False), csv)

@@ -1,8 +1,10 @@
 """What holds for one network: the most specific value, and in words what is less than in the paper."""
 
 import pytest
+import yaml
 
-from report.settings import Network, located, paper, scale, setting
+from report.settings import Network, departures, located, paper, scale, setting
+from tests.workflow import ROOT
 
 NETWORKS = [("mnist", "mlp"), ("mnist", "cnn"), ("cifar10", "mlp"), ("cifar10", "cnn")]
 
@@ -53,3 +55,22 @@ def test_the_scale_names_the_networks_for_which_it_holds():
     assert "samples extrapolated from 1,024 (MNIST CNN) instead of" in scale(some, ["margins"])
     none_of_it = {("mnist01", "lr"): Network(1000, None, None)}  # all points, exact margins
     assert scale(none_of_it, ["margins"]) == ""
+
+
+def test_settings_that_are_not_the_papers_are_told_for_the_networks_that_they_matter_to():
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    every, tables = [*NETWORKS, ("mnist01", "lr"), ("mnist", "lr")], ["attacks", "margins"]
+    assert departures(config, every, tables) == ""  # config.yaml is the paper
+    config["objective"]["tau"]["mnist"]["cnn"] = 20
+    told = "Set otherwise than by the paper or, where it is silent, by us: "
+    assert departures(config, every, tables) == f"{told}objective.tau 20 (MNIST CNN) instead of 10."
+    assert departures(config, [("mnist", "cnn")], tables) == f"{told}objective.tau 20 instead of 10."
+    config["runs"]["mnist"]["cnn"] = ["std", "lcr"]  # tau is AMR's
+    assert departures(config, every, tables) == ""
+    config["training"]["dropout"], config["attack"]["start"] = 0.5, "ball"
+    text = departures(config, [("mnist", "mlp"), ("mnist", "cnn")], tables)
+    assert text == f"{told}training.dropout 0.5 instead of 0; attack.start ball instead of image."
+    assert "attack" not in departures(config, every, ["margins"])
+    assert departures(config, [("mnist", "lr")], tables) == ""
+    config["training"]["batch_size"] = {"lr": 32, "mlp": 128, "cnn": 128}
+    assert departures(config, [("mnist", "lr")], ["curves"]) == f"{told}training.batch_size 32 instead of 128."

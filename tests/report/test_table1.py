@@ -197,11 +197,14 @@ def test_the_script_writes_four_files(tidy, tmp_path):
         provenance[-1].write_text(json.dumps(tidy["context"].datasets[dataset]))
     outputs = {kind: tmp_path / f"table1.{kind}" for kind in ("tex", "csv", "md", "html")}
     networks = [["mnist", "mlp", 16, 20, 20, 32, None, 40, 50, 60]]
-    script.main(attacks, summary, provenance, **outputs, kind="attacks", networks=networks, floor=None)
+    script.main(
+        attacks, summary, provenance, **outputs, kind="attacks", networks=networks, other="Tau is 6.", floor=None
+    )
     written = pd.read_csv(outputs["csv"], dtype={"column": str})
     context = tidy["context"]._replace(networks={("mnist", "mlp"): Network(16, 20, 20, 32, None, 40, 50, 60)})
     pd.testing.assert_frame_equal(written, make(tidy, context=context), check_dtype=False)
     assert all(path.read_text(encoding="utf-8").endswith("\n") for path in outputs.values())
+    assert all("Tau is 6." in outputs[kind].read_text(encoding="utf-8") for kind in ("tex", "md", "html"))
 
 
 def test_networks_below_the_papers_settings_are_marked_and_share_a_mark_where_these_are_the_same(tidy):

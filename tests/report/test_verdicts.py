@@ -119,6 +119,7 @@ def test_a_claim_cannot_be_said(made, key):
         ({"margins": {"samples": 255}}, "samples"),
         ({"margins": {"drawn": 255}}, "only 255 samples"),
         ({"attack": {"step": 0.01, "iterations": 30}}, "reaches 0.3"),
+        ({"objective": {"lambda": 0.2}}, "objective.lambda 0.2 instead of 0.1"),
     ],
 )
 def test_a_small_scale_leaves_rows_undecided(made, settings, reason):
