@@ -49,6 +49,15 @@ def test_the_readme_shows_what_attacks_without_a_floor_leave_of_the_cnn(method):
     assert len(cells) == 5 and f"| {' | '.join(cells)} |" in (ROOT / "README.md").read_text()
 
 
+def test_the_docs_show_what_another_tau_gives():
+    of = {"attack as configured": "table1.csv", "strongest": "table1_strong.csv"}
+    for name, file in of.items():
+        table = pd.read_csv(COMMITTED / "mnist-cnn-tau20" / file, dtype={"column": str}).dropna(subset=["value"])
+        cells = table[table["column"].isin(["clean", "0.5", "1.0", "1.5", "2.0"])]["value"].map("{:.1f}".format)
+        row = f"| AMR with τ = 20, {name} | {' | '.join(cells)} |"
+        assert len(cells) == 5 and row in (ROOT / "docs/attack.md").read_text()
+
+
 @pytest.mark.parametrize(
     "part, model, method", [("cifar10", "lr", "std"), ("cifar10", "lr", "amr"), ("cifar10-mlp", "mlp", "std")]
 )
