@@ -57,7 +57,7 @@ class Context(NamedTuple):
     """What stands behind the tables.
 
     datasets: {name: provenance}; networks: {(data set, model): settings.Network} of those that were run; settings: the
-    config, where all of it matters; scale: one sentence on what is less than in the paper, or an empty one
+    config, where all of it matters; scale: a sentence each on what is less than in the paper and what is other, or none
     """
 
     datasets: dict

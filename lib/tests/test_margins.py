@@ -189,7 +189,7 @@ def test_all_drawn_have_no_error_and_linear_models_neither():
     linear = build("mnist", "lr").requires_grad_(False)
     margins, errors = margins_with_errors(linear, x, y, samples=51200, drawn=32, seeds=seeds)
     exact = linear_margins(linear.head.weight, linear.head.bias, x, y)
-    torch.testing.assert_close(margins.double(), exact, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(margins.double(), exact, rtol=1e-5, atol=1e-6)  # logits of either sign, in float32
     assert errors.max() < 1e-5
     with pytest.warns(UserWarning, match="every margin is at the cap"):
         capped = margins_with_errors(linear, x, y, radius=1e-4, samples=51200, drawn=32, seeds=seeds)
