@@ -150,12 +150,9 @@ def otherwise(config, wanted, shown, tables):
     parts = [part for part in wanted if part not in SHOWN_IN or {*SHOWN_IN[part]} & {*tables}]
     found = []
     for key in (f"{part}.{name}" for part in parts for name in wanted[part]):
-        whole, other = [name for name in shown if _matters(config, key, *name)], {}
-        for name in whole:
-            ours, theirs = (setting(of, key, *name) for of in (config, wanted))
-            if ours != theirs:
-                other.setdefault((ours, theirs), []).append(name)
-        found += [f"{key} {ours}{named(names, whole)} instead of {theirs}" for (ours, theirs), names in other.items()]
+        whole = [name for name in shown if _matters(config, key, *name)]
+        pairs = {name: (setting(config, key, *name), setting(wanted, key, *name)) for name in whole}
+        found += _instead(key, {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}, whole, str)
     return found
 
 
@@ -179,16 +176,24 @@ def scale(of_networks, tables, without=()):
     found = []
     for field in WORDS:
         if field not in without and any(field in DECISIVE[table] for table in tables):
-            whole, less = [], {}  # networks that have such a thing; {the paper's: {ours: networks with less}}
+            whole, less = [], {}  # networks that have such a thing; those with less: (ours, the paper's)
             for name, of_network in of_networks.items():
                 ours, theirs = getattr(of_network, field), getattr(paper(name[1]), field)
                 whole += [name] if theirs and (ours is not None or field in ("drawn", "checked")) else []
                 if ours is not None and theirs is not None and ours < theirs:
-                    less.setdefault(theirs, {}).setdefault(ours, []).append(name)
-            for theirs, of_ours in less.items():
-                ours = ", ".join(f"{n:,}{named(names, whole)}" for n, names in of_ours.items())
-                found.append(f"{WORDS[field]} {ours} instead of {theirs:,}")
+                    less[name] = ours, theirs
+            found += _instead(WORDS[field], less, whole, "{:,}".format)
     return f"Below the paper's scale: {'; '.join(found)}." if found else ""
+
+
+def _instead(what, pairs, whole, form):
+    """Values that are not the paper's, in words: pairs {network: (ours, theirs)} of the list `whole`; form: to text."""
+    grouped = {}
+    for name, (ours, theirs) in pairs.items():
+        grouped.setdefault(theirs, {}).setdefault(ours, []).append(name)
+    for theirs, of_ours in grouped.items():
+        told = ", ".join(f"{form(ours)}{named(names, whole)}" for ours, names in of_ours.items())
+        yield f"{what} {told} instead of {form(theirs)}"
 
 
 def named(names, whole):

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from report.results import Run
 from report.settings import DECISIVE, networks
 from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
 from workflow_scripts.common.files import whole_file, write_json
 from workflow_scripts.common.origin import commit
 from workflow_scripts.common.runner import call
-from workflow_scripts.common.tables import benchmarked, read_records
+from workflow_scripts.common.tables import benchmarked, read_records, run_of
 
 PACKAGES = ["torch", "torchvision", "numpy", "pandas", "scikit-learn", "snakemake"]
 PACKED = ["attacks", "brackets", "convergence", "margins", "margin_summary", "strong", "svm"]  # the largest
@@ -40,10 +39,10 @@ def main(tables, svm, pages, records, provenance, checkpoints, record, *, settin
     for path in map(Path, pages):
         with whole_file(folder / path.name) as partial:
             shutil.copyfile(path, partial)
+    runs = {str(run): run for run in map(run_of, trained)}
     for path in checkpoints:
         epoch = epochs_kept(path)[-1]
-        *_, dataset, model, method, seed, _ = Path(path).parts
-        kept = folder / Run(dataset, model, method, int(seed.removeprefix("seed"))).weights()
+        kept = folder / runs["/".join(Path(path).parts[-5:-1])].weights()
         kept.parent.mkdir(exist_ok=True)
         save(kept, {epoch: load_state(path, epoch)}, {})
     seconds = {"train": sum(run["seconds"] for run in trained)} | benchmarked(logs, trained)
