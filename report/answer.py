@@ -23,13 +23,15 @@ COLUMNS = [("mnist01", "lr"), *((dataset, model) for dataset in DATASETS for mod
 def summary(claims, context):
     """Return one paragraph: how many verdicts of each kind, in all and for each data set, and what they speak of.
 
-    Of a run too small to decide any, what it saw instead.
+    Of a run that can decide none, what it saw instead.
     """
     rows = [row for claim in claims for row in claim.rows]
     measured = [row for row in rows if row.seeds]
     one_seed = "There is one seed: a verdict holds for its training runs, and other seeds may differ."
     if measured and all(row.short for row in measured):
-        sentences = [f"This run is too small to judge the paper. {_seen_of(measured)}"]
+        sentences = [
+            f"This run cannot judge the paper: its scale or settings are not the paper's. {_seen_of(measured)}"
+        ]
         for name in context.datasets:
             if found := [row for row in measured if row.case.dataset == name]:
                 sentences.append(f"On {title(context, name)}: {_seen_counts(found)}.")
@@ -48,7 +50,7 @@ def summary(claims, context):
         if found:
             sentences.append(f"On {title(context, name)}, {len(found)} apply: {_counted(found)}.")
     if any(row.short for row in measured):
-        sentences.append(f"Only the paper's scale can judge the paper. {_seen_of(measured)}")
+        sentences.append(f"Only the paper's scale and settings can judge the paper. {_seen_of(measured)}")
     return " ".join(sentences + [one_seed] * (seeds(rows) == 1))
 
 

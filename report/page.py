@@ -9,9 +9,9 @@ import pandas as pd
 
 from . import answer, comparison, table1
 from .claims import GENERAL
+from .departures import WORDS, paper
 from .rendering import render
 from .results import DATASETS, METHODS, MODELS, NETWORKS, SPLITS, select
-from .settings import WORDS, paper
 from .text import NOT_RUN, number, title
 
 ADDRESS = "https://arxiv.org/abs/1907.11780"

@@ -8,8 +8,8 @@ import numpy as np
 
 from . import claims
 from .claims import Row
+from .departures import PAPER, otherwise, paper
 from .results import LINEAR, RUN, Context
-from .settings import PAPER, otherwise, paper
 from .statistics import LEVEL, of_change, of_mean, of_rare, of_shares, of_trend, spaced
 from .text import number
 
@@ -43,7 +43,7 @@ def unsigned(margins):
 def averages(given, case, first, second, *, above=-inf, below=inf):
     """Row on the average margin in `second` minus that in `first`; the attack's distances must agree for a network."""
     before, after = paired(first, second, "margin")
-    row = _compared(given, case, after - before, of_mean, unit="L2", margin=True, above=above, below=below)
+    row = _compared(given, case, after - before, "margins", of_mean, unit="L2", above=above, below=below)
     if case.model in LINEAR or row.interval is None:
         return row
     before, after = paired(first, second, "found")
@@ -55,10 +55,13 @@ def averages(given, case, first, second, *, above=-inf, below=inf):
     return row._replace(beside=told, note=words)
 
 
-def held(given, case, first, second, *, eps=None, above=-inf):
-    """Row on the share of images that held in `second` minus that in `first`, in percentage points."""
+def held(given, case, first, second, table, *, eps, above=-inf):
+    """Row on the share of images that held in `second` minus that in `first`, in percentage points.
+
+    table: "attacks" or "strong", of which they are lines
+    """
     before, after = paired(first, second, "held")
-    return _compared(given, case, after - before, of_shares, unit="pp", factor=100, eps=eps, above=above)
+    return _compared(given, case, after - before, table, of_shares, unit="pp", factor=100, eps=eps, above=above)
 
 
 def change(given, case, half, full, samples):
@@ -66,7 +69,7 @@ def change(given, case, half, full, samples):
     before, after = map(abs, paired(half, full, "margin"))
     if not before.size:
         return Row(case)
-    short = short_of(given, case, before.shape[1], enough=claims.FEW_POINTS, samples=samples)
+    short = short_of(given, case, before.shape[1], "convergence", enough=claims.FEW_POINTS, samples=samples)
     effect = 100 * (after.mean() / before.mean() - 1)
     row = Row(case, effect, unit="%", short=short, seeds=len(before), above=-claims.SAMPLING, below=claims.SAMPLING)
     return row._replace(interval=_enough(before.shape[1], partial(of_change, before, after)))
@@ -74,7 +77,7 @@ def change(given, case, half, full, samples):
 
 def rare(given, case, hits, eps):
     """Row on the share of true values in `hits` (seeds, points), in percentage points: hardly any."""
-    short = short_of(given, case, hits.shape[1], eps=eps)
+    short = short_of(given, case, hits.shape[1], "attacks", eps=eps)
     row = Row(case, 100 * hits.mean(), unit="pp", short=short, seeds=len(hits), below=claims.STEPS)
     return row._replace(interval=_enough(hits.shape[1], partial(_scaled, of_rare, hits, 100)))
 
@@ -88,7 +91,7 @@ def rising(given, case, summary):
     if values.shape[1] < claims.CHECKPOINTS:
         return row._replace(short=f"{values.shape[1]} measured epochs")
     interval = _enough(points, partial(of_trend, values))
-    return row._replace(interval=interval, short=short_of(given, case, points, margin=True))
+    return row._replace(interval=interval, short=short_of(given, case, points, "margin_summary"))
 
 
 def paired(first, second, value):
@@ -99,30 +102,31 @@ def paired(first, second, value):
     return first.to_numpy(dtype=float), second.to_numpy(dtype=float)
 
 
-def short_of(given, case, points, *, enough=claims.POINTS, margin=False, samples=None, eps=None):
-    """Why a row says nothing of the paper at this scale, in words; empty where it does."""
+def short_of(given, case, points, table, *, enough=claims.POINTS, samples=None, eps=None):
+    """Why a row on lines of a tidy `table` says nothing of the paper, in words; empty where it does."""
     settings, data = given.context.networks[case.dataset, case.model], given.context.datasets[case.dataset]
-    if margin:
+    if table in ("margins", "margin_summary"):
         samples = settings.drawn or settings.samples
-    reach = given.context.settings["attack"]["step"] * (settings.steps or 0)
+    steps = {"attacks": settings.steps, "strong": settings.strong_steps}.get(table) or 0
+    reach, epochs = given.context.settings["attack"]["step"] * steps, paper(case.model).epochs
     reasons = {
         "stand-in data": data["stand_in"],
         "part of the digits": data["source"] == "embedded" and not data["stand_in"],
         f"only {points:,} points": points < enough,
-        f"only {settings.epochs:,} epochs": settings.epochs < claims.EPOCHS * paper(case.model).epochs,
+        f"only {settings.epochs:,} epochs": settings.epochs < claims.EPOCHS * epochs,
+        f"{settings.epochs:,} epochs instead of {epochs:,}": settings.epochs > epochs,
         f"only {samples} samples": samples is not None and samples < claims.SAMPLES,
         f"the attack reaches {reach:g} only": eps is not None and reach < eps * (1 - 1e-9),
     }
-    tables = ["margins"] if eps is None else ["attacks"]
-    other = otherwise(given.context.settings, PAPER, [(case.dataset, case.model)], tables)
+    other = otherwise(given.context.settings, PAPER, {(case.dataset, case.model): case.methods}, [table])
     return ", ".join([*(reason for reason, true in reasons.items() if true), *other])
 
 
-def _compared(given, case, difference, interval, *, unit, factor=1, margin=False, eps=None, above=-inf, below=inf):
+def _compared(given, case, difference, table, interval, *, unit, factor=1, eps=None, above=-inf, below=inf):
     """Row on the mean of an array (seeds, points) of paired differences."""
     if not difference.size:
         return Row(case)
-    short = short_of(given, case, difference.shape[1], margin=margin, eps=eps)
+    short = short_of(given, case, difference.shape[1], table, eps=eps)
     row = Row(case, factor * difference.mean(), unit=unit, short=short, seeds=len(difference), above=above, below=below)
     return row._replace(interval=_enough(difference.shape[1], partial(_scaled, interval, difference, factor)))
 

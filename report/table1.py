@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from .departures import paper
 from .rendering import render
 from .results import DATASETS, METHODS, MODELS, NETWORK, NETWORKS, at_the_end
-from .settings import paper
 from .text import LATEX, NOT_RUN, number, remarks, title
 
 SETTINGS = ["epochs", "samples", "drawn", "images", "steps"]
@@ -76,11 +76,11 @@ def _with_settings(table, context, strong):
 
 
 def marks(table):
-    """Return {(data set, model): (letter, settings in words)} of the networks below the paper's settings."""
+    """Return {(data set, model): (letter, settings in words)} of the networks whose scale is not the paper's."""
     found, letters = {}, {}
     for (dataset, model), rows in table.dropna(subset=["epochs"]).groupby(["dataset", "model"], sort=False):
         ours, theirs = rows[SETTINGS].max().fillna({"drawn": rows["samples"].max()}), paper(model)
-        if any(ours[name] < getattr(theirs, name) for name in SETTINGS):
+        if any(ours[name] != getattr(theirs, name) for name in SETTINGS):
             told = f" extrapolated from {ours['drawn']:,}" if ours["drawn"] < ours["samples"] else ""
             text = f"epochs {ours['epochs']:,}, samples a margin {ours['samples']:,}{told}, images {ours['images']:,}"
             points = rows.loc[rows["column"] == "average_margin", "points"].max()

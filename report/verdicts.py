@@ -8,9 +8,9 @@ from itertools import pairwise, product
 
 from . import claims
 from .claims import CLAIMS, FAILS, HOLDS, OPEN, Case, Claim, Row, settled
+from .departures import paper
 from .results import DATASETS, METHODS, MODELS, NETWORKS, PANELS, SPLITS, select
 from .rows import Given, averages, change, held, paired, rare, rising, short_of, unsigned, with_distances
-from .settings import paper
 
 
 def judge(tables, context):
@@ -39,7 +39,7 @@ def _separable(given):
     if curves.empty or summary.empty or tables["svm"].empty:
         return [Row(case) for case in (reached, rises, below)]
     points, seeds = summary["points"].min(), summary["seed"].nunique()
-    short = short_of(given, reached, points)
+    short = short_of(given, reached, points, "curves")
     error = curves.groupby("seed")["train_error"].min().max()
     few = curves["epoch"].max() < paper("lr").epochs
     not_yet = short or ("fewer epochs than the paper's" if error and few else "")
@@ -85,7 +85,7 @@ def _average_falls(given, read):
 def _larger_margin(given, read, other, models):
     rows = []
     for dataset, model in product(DATASETS, models):
-        case = Case(dataset, model, f"{MODELS[model]}, AMR - {METHODS[other]}")
+        case = Case(dataset, model, f"{MODELS[model]}, AMR - {METHODS[other]}", (other, "amr"))
         runs = select(given.tables["margins"], dataset=dataset, model=model, split="test")
         runs = read(select(runs, epoch=runs["epoch"].max()))
         rows.append(averages(given, case, select(runs, method=other), select(runs, method="amr"), above=0))
@@ -99,9 +99,10 @@ def _more_robust(given, table):
         eps = _radii(runs)
         pairs = [("std", radius) for radius in eps] + [("lcr", radius) for radius in eps[-2:]]
         for other, radius in pairs:
-            case = Case(dataset, model, f"{MODELS[model]}, AMR - {METHODS[other]}, ε = {radius:g}")
+            name = f"{MODELS[model]}, AMR - {METHODS[other]}, ε = {radius:g}"
+            case = Case(dataset, model, name, (other, "amr"))
             before, after = (select(runs, method=method, eps=radius) for method in (other, "amr"))
-            rows.append(held(given, case, before, after, eps=radius if table == "attacks" else None, above=0))
+            rows.append(held(given, case, before, after, table, eps=radius, above=0))
         rows += [] if pairs else [Row(Case(dataset, model, MODELS[model]))]
     return rows
 
@@ -125,7 +126,7 @@ def _steps_suffice(given):
         for eps in _radii(runs):
             broken_at, _ = paired(*[select(runs, eps=eps)] * 2, "broken_at")
             late = broken_at > given.context.networks[dataset, model].steps // 2
-            rows.append(rare(given, Case(dataset, model, f"{name}, ε = {eps:g}"), late, eps))
+            rows.append(rare(given, Case(dataset, model, f"{name}, ε = {eps:g}", (method,)), late, eps))
         rows += [Row(Case(dataset, model, name))] if runs.empty else []
     return rows
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from report.results import FOLDERS, LINEAR, METHODS, MODELS, NETWORKS, OF_NETWORKS, OF_STD, SPLITS, TABLES, Run
-from report.settings import departures, networks, scale, setting
+from report.departures import departures, scale
+from report.settings import networks, setting
 from rules.given import told
 from rules.images import images_of
 from rules.params import by_name, epochs_in
@@ -260,16 +261,17 @@ def whole():
 
 
 def scale_of(tables, datasets=None, methods=tuple(METHODS), without=()):
-    """For captions, in a sentence each: what is less than in the paper for the networks that tables show, or other."""
+    """For captions, in a sentence each: what is less or more than in the paper for the networks shown, or other."""
     shown = shown_in(tables, datasets, methods)
     less = scale({name: network for name, network in networks(config).items() if name in shown}, tables, without)
     return " ".join(filter(None, [less, departures(config, shown, tables)]))
 
 
 def shown_in(tables, datasets=None, methods=tuple(METHODS)):
-    """[(data set, model)] of the networks that tables show, as the config lists them."""
-    found = [run for table in tables for run in runs_in_table(table, datasets) if run.method in methods]
-    return [name for name in networks(config) if name in {(run.dataset, run.model) for run in found}]
+    """{(data set, model): methods} of the networks that tables show, as the config lists them."""
+    found = {run for table in tables for run in runs_in_table(table, datasets) if run.method in methods}
+    shown = {name: {run.method for run in found if (run.dataset, run.model) == name} for name in networks(config)}
+    return {name: of_network for name, of_network in shown.items() if of_network}
 
 
 def say_where():
@@ -282,7 +284,7 @@ def say_where():
             "fail; set device to auto or cpu",
             file=sys.stderr,
         )
-    elif not GPU and not scale(networks(config), TABLES):
+    elif not GPU and "Below" not in scale(networks(config), TABLES):
         print(
             "No GPU was found: the paper's scale will take days on this machine.\n"
             "The small scale takes minutes: make quick, or snakemake --workflow-profile profiles/quick\n"

