@@ -12,7 +12,7 @@ from report.results import COLUMNS, Run
 from tests.workflow import ROOT
 from workflow_scripts.common.checkpoints import epochs_kept, load_model
 from workflow_scripts.common.combining import combined
-from workflow_scripts.common.tables import read_records
+from workflow_scripts.common.records import TRAINING, read_json
 from workflow_scripts.data import main as write_data
 from workflow_scripts.train import identity_of, main
 
@@ -27,7 +27,7 @@ def test_checkpoints_curve_and_record_are_read():
     assert first.shape == (2, 784) and not torch.equal(first, second)
     curve = combined([str(FOLDER / "curve.csv")], "curves")
     assert list(curve) == COLUMNS["curves"] and list(curve["epoch"]) == [1, 2]
-    (record,) = read_records([FOLDER / "run.json"])
+    record = read_json(FOLDER / "run.json", TRAINING)
     assert record["seconds"] > 0 and {"device", "torch", "python"} <= set(record)
 
 

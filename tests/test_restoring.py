@@ -83,6 +83,14 @@ def broken_settings(results):
     (results / "settings.json").write_text("{")
 
 
+def another_record(results):
+    (results / "data/mnist.json").write_text("[]")
+
+
+def another_list(results):
+    (results / "settings.json").write_text("[]")
+
+
 def other_training(results):
     change(results / STD / "run.json", seconds=1.0)
 
@@ -98,6 +106,8 @@ def another_attack(results):
         (other_training, "run.json is of another training"),
         (another_attack, "settings.json has another attack than"),
         (broken_settings, "settings.json is not JSON, or is cut short"),
+        (another_record, "data/mnist.json: it is not as a run writes it"),
+        (another_list, "settings.json: it is not as a run writes it"),
     ],
 )
 def test_nothing_is_written_over_other_results(part, tmp_path, changed, line):
@@ -178,7 +188,7 @@ def outside_logs(part):
         (other_network, "masking.csv holds other networks than run.json"),
         (no_column, "curves.csv: test_error is missing"),
         (other_weights, "mnist-mlp-std-seed0.safetensors is not a checkpoint of mlp on mnist"),
-        (no_list, "run.json: $ is not as a run writes it"),
+        (no_list, "run.json: it is not as a run writes it"),
         (not_json, "run.json is not JSON, or is cut short"),
         (outside, "run.json: $.runs[0].method is not as a run writes it"),
         (outside_logs, "run.json: $.seconds is not as a run writes it"),
@@ -201,9 +211,15 @@ def test_a_place_that_snakemake_cannot_name_is_refused(part, tmp_path):
 @pytest.mark.parametrize(
     "changed, line",
     [
-        ({"attack": {"iterations": 10}}, "settings.json: attack.iterations was 1000 for the results there, now"),
-        ({"margins": {"radius": 1}}, "settings.json: margins.radius was 5 for the results there"),
-        ({"points": {"test": 20}}, 'settings.json: points.test was {"'),
+        ({"attack": {"iterations": 10}}, "restored.json: attack.iterations was 1000 for the results there, now"),
+        ({"margins": {"radius": 1}}, "restored.json: margins.radius was 5 for the results there"),
+        ({"points": {"test": 20}}, "restored.json: points.test was 500 for the results there, now it is 20;"),
+        ({"training": {"batch_size": {"mlp": 128, "mnist": {"mlp": 7}}}}, "batch_size.mnist.mlp was 128 for"),
+        ({"strong": {"iterations": {"mnist": 3}}}, "strong.iterations.mnist was 1000 for the results there, now it is"),
+        ({"masking": {"points": {"mnist": 20, "cnn": 7}}}, "masking.points.mnist was 200 for"),
+        ({"strong": {"iterations": 1000}, "bracket": {"steps": {"mlp": 200}}}, None),  # the same, written otherwise
+        ({"training": {"dropout": 0.5}}, "training.dropout was 0 for"),
+        ({"training": {"batch_size": {"mlp": 128, "mnist": {"cnn": 7}}}}, None),  # of a network that is not there
         ({"seeds": [0, 1], "only": {"mnist": {"cnn": ["lcr"]}}, "margins": {"followed": {}}}, None),
     ],
 )
@@ -220,6 +236,22 @@ def test_results_of_a_run_of_ones_own_keep_no_settings(tmp_path):
     assert other_settings({"pathvars": {"results": str(tmp_path)}, "attack": {"iterations": 10}}) is None
 
 
-def test_settings_that_are_cut_short_are_named(tmp_path):
-    (tmp_path / "settings.json").write_text('{"attack": {"iter')
-    assert other_settings({"pathvars": {"results": str(tmp_path)}}).startswith(f"{tmp_path}/settings.json is not JSON")
+def test_the_settings_that_were_left_may_be_edited_and_are_then_refused(part, tmp_path):
+    results = restore(part, tmp_path)
+    config = json.loads((results / "settings.json").read_text())
+    assert other_settings(config) is None
+    config["attack"]["step"] = 0.5
+    (results / "settings.json").write_text(json.dumps(config))
+    assert "restored.json: attack.step was 0.01 for the results there" in other_settings(config)
+    (results / "restored.json").unlink()  # as an earlier version left them
+    assert other_settings(config | {"strong": {"iterations": 3}}).startswith(
+        f"{results}/settings.json: strong.iterations"
+    )
+
+
+@pytest.mark.parametrize("content", ['{"attack": {"iter', "[]", "null", "5", "{}", '{"only": 5}', '{"only": {}}'])
+def test_settings_that_are_not_as_restoring_left_them_are_named(tmp_path, content):
+    (tmp_path / "settings.json").write_text(content)
+    said = other_settings({"pathvars": {"results": str(tmp_path)}})
+    assert said.startswith(f"{tmp_path}/settings.json") and "put the released results back once more" in said
+    assert "is not JSON" in said or "is not as a run writes it" in said

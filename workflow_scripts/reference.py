@@ -12,8 +12,9 @@ from report.settings import networks
 from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
 from workflow_scripts.common.files import whole_file, write_json
 from workflow_scripts.common.origin import commit
+from workflow_scripts.common.records import PROVENANCE, TRAINING, read_json, run_of
 from workflow_scripts.common.runner import call
-from workflow_scripts.common.tables import benchmarked, read_records, run_of
+from workflow_scripts.common.tables import benchmarked
 
 PACKAGES = ["torch", "torchvision", "numpy", "pandas", "scikit-learn", "snakemake"]
 PACKED = ["attacks", "brackets", "convergence", "margins", "margin_summary", "strong", "svm"]  # the largest
@@ -28,7 +29,8 @@ def main(tables, svm, pages, records, provenance, checkpoints, record, *, settin
     the jobs' benchmark files.
     """
     folder = Path(record).parent
-    datasets, trained = read_records(provenance), read_records(records)
+    datasets = [read_json(path, PROVENANCE) for path in provenance]
+    trained = [read_json(path, TRAINING) for path in records]
     titles = {data["dataset"]: data["title"] for data in datasets}
     for path in map(Path, tables):
         table = pd.read_csv(path, dtype={"column": str})

@@ -11,8 +11,9 @@ from report.settings import networks
 from workflow_scripts.common.combining import combined
 from workflow_scripts.common.files import write_text
 from workflow_scripts.common.origin import commit
+from workflow_scripts.common.records import TRAINING, read_datasets, read_json
 from workflow_scripts.common.runner import call
-from workflow_scripts.common.tables import benchmarked, read_datasets, read_records
+from workflow_scripts.common.tables import benchmarked
 
 
 def main(provenance, records, figures, captions, html, md, *, settings, scale, logs, **tables):
@@ -22,7 +23,7 @@ def main(provenance, records, figures, captions, html, md, *, settings, scale, l
     """
     frames = {name: combined(tables.get(name, []), name) for name in COLUMNS}
     context = Context(read_datasets(provenance), networks(settings), settings, scale)
-    runs = read_records(records)
+    runs = [read_json(path, TRAINING) for path in records]
     claims = verdicts.judge(frames, context)
     content = page.content(
         frames,

@@ -5,8 +5,8 @@ from report.results import Context
 from report.settings import Network
 from workflow_scripts.common.combining import combined
 from workflow_scripts.common.files import write_text
+from workflow_scripts.common.records import read_datasets
 from workflow_scripts.common.runner import call
-from workflow_scripts.common.tables import read_datasets
 
 
 def main(attacks, margin_summary, provenance, tex, csv, md, html, *, kind, networks, other, floor):

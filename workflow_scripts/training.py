@@ -6,8 +6,9 @@ from report.results import Context, select
 from workflow_scripts.common.checkpoints import epochs_kept, load_model, load_points
 from workflow_scripts.common.drawing import save
 from workflow_scripts.common.files import whole_file
+from workflow_scripts.common.records import read_datasets
 from workflow_scripts.common.runner import call
-from workflow_scripts.common.tables import read, read_datasets
+from workflow_scripts.common.tables import read
 
 
 def main(checkpoints, points, svm, provenance, gif, pdf, png, svg, *, scale):

@@ -6,7 +6,7 @@ from report.plots import rendered
 from report.results import Context
 from workflow_scripts.common.combining import combined
 from workflow_scripts.common.files import whole_file
-from workflow_scripts.common.tables import read_datasets
+from workflow_scripts.common.records import read_datasets
 
 
 def draw(figure, tables, provenance, scale, outputs):

@@ -1,36 +1,24 @@
 """A folder of reference results, read and checked as a whole before anything is made of it."""
 
-import json
 import zlib
 from functools import partial
 
 import pandas as pd
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 
-from lib.data.names import TITLES
-from report.results import COLUMNS, LINEAR, MAY_BE_EMPTY, METHODS, MODELS, RUN, Run
+from report.results import COLUMNS, LINEAR, MAY_BE_EMPTY, RUN, Run
 from workflow_scripts.common.checkpoints import epochs_kept, load_model
-from workflow_scripts.common.tables import run_of
+from workflow_scripts.common.records import PROVENANCE, RUNS, TRAINING, read_json, run_of
 
 EARLIER = "epochs_trained"  # a column of tables before settings could differ by network
 REMEDY = "fetch the folder again"
-NAMES = {"dataset": {"enum": [*TITLES]}, "model": {"enum": [*MODELS]}, "method": {"enum": [*METHODS]}}
-RECORD = {
-    "type": "object",
-    "required": [*RUN, "epochs"],
-    "properties": NAMES | {"seed": {"type": "integer", "minimum": 0}, "epochs": {"type": "integer", "minimum": 1}},
-}
-PROVENANCE = {"type": "object", "required": ["dataset", "title", "source", "sha256"], "properties": NAMES}
-RUNS = {"type": "object", "additionalProperties": {"type": "object", "additionalProperties": {"type": "array"}}}
-ABOUT = {  # what run.json must hold; names become paths
+ABOUT = {  # what run.json must hold
     "type": "object",
     "required": ["commit", "settings", "data", "runs", "seconds"],
     "properties": {
         "commit": {"type": "string"},
         "settings": {"type": "object", "required": ["runs"], "properties": {"runs": RUNS}},
         "data": {"type": "array", "minItems": 1, "items": PROVENANCE},
-        "runs": {"type": "array", "minItems": 1, "items": RECORD},
+        "runs": {"type": "array", "minItems": 1, "items": TRAINING},
         "seconds": {
             "type": "object",
             "propertyNames": {"pattern": r"^\w+$"},
@@ -42,17 +30,7 @@ ABOUT = {  # what run.json must hold; names become paths
 
 def read_about(path):
     """Return the contents of a run.json. ValueError names the file where it is none, or lacks something."""
-    about = read_json(path, REMEDY)
-    if mistake := best_match(Draft202012Validator(ABOUT).iter_errors(about)):
-        raise ValueError(f"{path}: {mistake.json_path} is not as a run writes it: {mistake.message[:80]}; {REMEDY}")
-    return about
-
-
-def read_json(path, remedy):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON, or is cut short: {remedy}") from error
+    return read_json(path, ABOUT, REMEDY)
 
 
 def read_tables(folder, records):

@@ -3,7 +3,8 @@
 python -m workflow_scripts.common.restoring reference_results/mnist --results results/mine --logs logs/mine
 
 writes the small tables, records and final weights that the folder was gathered from (numbers to six digits), and beside
-them settings.json, the config file of that run. Several folders of the same settings may be put back to one place.
+them settings.json, the config file of that run, and restored.json, the same, by which later configs are checked.
+Several folders of the same settings may be put back to one place.
 """
 
 import argparse
@@ -15,8 +16,8 @@ import pandas as pd
 from report.results import COLUMNS, FOLDERS, LINEAR, METHODS, RUN, Run
 from workflow_scripts.common.checkpoints import epochs_kept, save
 from workflow_scripts.common.files import whole_file, write_json, write_table
-from workflow_scripts.common.released import read_about, read_json, read_tables, read_weights, runs_in
-from workflow_scripts.common.tables import run_of
+from workflow_scripts.common.records import PROVENANCE, SETTINGS, TRAINING, read_json, run_of
+from workflow_scripts.common.released import read_about, read_tables, read_weights, runs_in
 
 WIDE = {"attacks": "broken_at", "strong": "held"}  # a line a point there, with a column an eps
 ELSEWHERE = "choose another --results"
@@ -45,7 +46,8 @@ def main(argv=None):
         for part, lines in separated(table, name):
             write_table(lines.dropna(axis=1, how="all"), given.results / part)
     write_seconds(about["seconds"], tables, given.logs)
-    write_json(settings, given.results / "settings.json")
+    for name in ("settings.json", "restored.json"):  # a config file, which may be edited, and what the results are
+        write_json(settings, given.results / name)
     go_on = f"snakemake --cores 2 --configfile {given.results / 'settings.json'}"
     print(f"{len(records)} runs restored; draw a figure, say: {go_on} -- paper_figures/fig6.pdf")
     print(f"to train or measure more, make the points: {go_on} --until points; then call this once more")
@@ -72,7 +74,7 @@ def settings_of(about, given):
     path = given.results / "settings.json"
     if not path.exists():
         return settings
-    before = read_json(path, ELSEWHERE)
+    before = read_json(path, SETTINGS, ELSEWHERE)
     for key in settings.keys() - {"only", "data"}:
         if before.get(key) != settings[key]:
             raise ValueError(f"{path} has another {key} than these results: {ELSEWHERE}")
@@ -87,11 +89,11 @@ def refuse_others(datasets, records, results):
     """Raise ValueError where the results hold other images, or another training of one of the networks."""
     for data in datasets:
         path = results / "data" / f"{data['dataset']}.json"
-        if path.exists() and read_json(path, ELSEWHERE).get("sha256") != data["sha256"]:
+        if path.exists() and read_json(path, PROVENANCE, ELSEWHERE)["sha256"] != data["sha256"]:
             raise ValueError(f"{path} is of other images than the results: {ELSEWHERE}")
     for record in records:
         path = results / "train" / str(run_of(record)) / "run.json"
-        if path.exists() and read_json(path, ELSEWHERE) != record:
+        if path.exists() and read_json(path, TRAINING, ELSEWHERE) != record:
             raise ValueError(f"{path} is of another training than the results: {ELSEWHERE}")
 
 

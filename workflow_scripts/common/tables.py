@@ -1,11 +1,11 @@
-"""Reading tables and records that other jobs wrote."""
+"""Reading tables that other jobs wrote."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
 
-from report.results import MAY_BE_EMPTY, RUN, Run
+from report.results import MAY_BE_EMPTY
+from workflow_scripts.common.records import AGAIN, run_of
 
 
 def read(path):
@@ -13,29 +13,14 @@ def read(path):
     try:
         table = pd.read_csv(path)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a table, or is cut short: delete it and run again") from error
+        raise ValueError(f"{path} is not a table, or is cut short: {AGAIN}") from error
     if table.empty:
-        raise ValueError(f"{path} holds no lines: delete it and run again")
+        raise ValueError(f"{path} holds no lines: {AGAIN}")
     absent = table.drop(columns=MAY_BE_EMPTY, errors="ignore").isna()
     if absent.any(axis=None):
         column, line = absent.any().idxmax(), absent.any(axis=1).argmax() + 2
-        raise ValueError(f"{path}: {column} is NaN or missing in line {line}: delete it and run again")
+        raise ValueError(f"{path}: {column} is NaN or missing in line {line}: {AGAIN}")
     return table
-
-
-def read_records(paths):
-    """Return the contents of JSON files."""
-    return [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
-
-
-def run_of(record):
-    """The training that a record is of."""
-    return Run(*(record[name] for name in RUN))
-
-
-def read_datasets(paths):
-    """Return {data set: its provenance} from the data sets' JSON files."""
-    return {record["dataset"]: record for record in read_records(paths)}
 
 
 def benchmarked(logs, records):
