@@ -1,7 +1,10 @@
 """The config of the paper's scale says what the paper says."""
 
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import yaml
@@ -10,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from rules.sources import PACKAGES, PLUMBING, sources_of
 from tests.workflow import ROOT
 
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -62,6 +66,28 @@ def test_pins_satisfy_what_the_package_and_the_workflow_ask_for():
     conda = pinned(yaml.safe_load((ROOT / "envs" / "main.yaml").read_text())["dependencies"][-1]["pip"])
     assert conda.items() <= pins.items()
     assert conda.keys() == {canonicalize_name(asked.name) for asked in package + extras["workflow"]} - {"snakemake"}
+
+
+def test_the_environment_of_the_jobs_has_all_that_their_scripts_import():
+    conda = pinned(yaml.safe_load((ROOT / "envs" / "main.yaml").read_text())["dependencies"][-1]["pip"])
+    scripts = [
+        path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("workflow_scripts/*.py"), *ROOT.glob("report/*.py")]
+    ]
+    files = {source for script in scripts for source in sources_of(ROOT, script)} | PLUMBING
+    modules = {name for path in files if path.endswith(".py") for name in imports(ROOT / path)}
+    foreign = modules - {*sys.stdlib_module_names, *PACKAGES}
+    assert {"numpy", "torch", "sklearn"} <= foreign
+    packages = packages_distributions()
+    assert {name for name in foreign if not {*map(canonicalize_name, packages[name])} & {*conda}} == set()
+
+
+def imports(path):
+    """The modules that a file imports from elsewhere, without what stands behind their first dot."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (of.name.split(".")[0] for of in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.split(".")[0]
 
 
 def test_habits_agree_with_the_pins():
