@@ -30,7 +30,7 @@ def summary(claims, context):
     one_seed = "There is one seed: a verdict holds for its training runs, and other seeds may differ."
     if measured and all(row.short for row in measured):
         sentences = [
-            f"This run cannot judge the paper: its scale or settings are not the paper's. {_seen_of(measured)}"
+            f"This run cannot judge the paper: its data, scale or settings are not the paper's. {_seen_of(measured)}"
         ]
         for name in context.datasets:
             if found := [row for row in measured if row.case.dataset == name]:

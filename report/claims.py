@@ -30,7 +30,8 @@ GENERAL = [
     "With one seed the intervals come from the points (Student's t; the same points on both sides of a comparison), "
     "and a verdict speaks of that training run only. With several, the spread of the seeds widens them.",
     f"On the paper, a row cannot be said on stand-in data, with fewer than {POINTS} points or attacked images, after "
-    "fewer than a tenth of the paper's epochs (20 for MLP and CNN, 100 for LR) or more than them, with fewer than "
+    "fewer than a tenth of the paper's epochs (20 for MLP and CNN, 100 for LR) or more than all, on a change that is "
+    "first measured after that tenth, with fewer than "
     f"{SAMPLES} samples behind a sampled margin, under an attack whose steps together are shorter than ε, or where a "
     "setting that the paper names has another value (τ, say). What this run saw at its own scale needs "
     f"{LEAST_POINTS} points or images.",

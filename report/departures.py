@@ -61,6 +61,7 @@ PAPER = {  # what else the paper names
     "attack.step": Stated(0.01, ATTACKED, models=NET),
 }
 CHOICES = {  # what config.yaml says where the paper is silent
+    "points.whole": Stated(["mnist01"], SAMPLED),
     "training.gradient": Stated("batch"),
     "training.dropout": Stated(0, models=CNN),
     "objective.orthogonality": Stated("penalty", methods=REGULARISED),
@@ -118,10 +119,10 @@ def scale(of_networks, tables, without=()):
 
 def _sized(of_networks, field, differs):
     """In words, where a field of some networks `differs` from the paper's: lt, gt."""
-    whole, other = [], {}  # networks that have such a thing; those with another: (ours, the paper's)
+    whole, other = [], {}  # networks that have such a thing, all of it or a number; {one with another: (ours, theirs)}
     for name, of_network in of_networks.items():
         ours, theirs = getattr(of_network, field), getattr(paper(name[1]), field)
-        whole += [name] if theirs and (ours is not None or field in ("drawn", "checked")) else []
+        whole += [name] if theirs is not None else []
         if ours is not None and theirs is not None and differs(ours, theirs):
             other[name] = ours, theirs
     return _instead(WORDS[field], other, whole, "{:,}".format)

@@ -91,7 +91,15 @@ def rising(given, case, summary):
     if values.shape[1] < claims.CHECKPOINTS:
         return row._replace(short=f"{values.shape[1]} measured epochs")
     interval = _enough(points, partial(of_trend, values))
-    return row._replace(interval=interval, short=short_of(given, case, points, "margin_summary"))
+    row = row._replace(interval=interval, short=short_of(given, case, points, "margin_summary"))
+    return since(row, summary["epoch"].min())
+
+
+def since(row, epoch):
+    """A row on the change since an `epoch`, which says nothing of the paper where that comes late in its training."""
+    if not epoch > claims.EPOCHS * paper(row.case.model).epochs:
+        return row
+    return row._replace(short=", ".join(filter(None, [row.short, f"first measured at epoch {epoch:,}"])))
 
 
 def paired(first, second, value):

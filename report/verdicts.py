@@ -10,7 +10,7 @@ from . import claims
 from .claims import CLAIMS, FAILS, HOLDS, OPEN, Case, Claim, Row, settled
 from .departures import paper
 from .results import DATASETS, METHODS, MODELS, NETWORKS, PANELS, SPLITS, select
-from .rows import Given, averages, change, held, paired, rare, rising, short_of, unsigned, with_distances
+from .rows import Given, averages, change, held, paired, rare, rising, short_of, since, unsigned, with_distances
 
 
 def judge(tables, context):
@@ -59,6 +59,7 @@ def _keeps_falling(given):
     for before, after in pairwise(epochs):
         case = Case("mnist01", "lr", f"epoch {before} to {after}")
         rows.append(averages(given, case, select(runs, epoch=before), select(runs, epoch=after), below=0))
+    rows[:1] = [since(row, epochs[0]) for row in rows[:1]]
     return rows or [Row(Case("mnist01", "lr", "epoch to epoch"), short="fewer than two checkpoints")]
 
 
@@ -78,7 +79,8 @@ def _average_falls(given, read):
         runs = select(given.tables["margins"], dataset=dataset, model=model, method="std", split=split)
         first, last = (read(select(runs, epoch=epoch)) for epoch in (runs["epoch"].min(), runs["epoch"].max()))
         once = not runs.empty and runs["epoch"].nunique() < 2
-        rows.append(Row(case, short="1 measured epoch") if once else averages(given, case, first, last, below=0))
+        row = Row(case, short="1 measured epoch") if once else averages(given, case, first, last, below=0)
+        rows.append(since(row, runs["epoch"].min()))
     return rows
 
 
@@ -111,6 +113,7 @@ def _samples_suffice(given):
     rows = []
     for dataset, model in PANELS:
         runs = select(given.tables["convergence"], dataset=dataset, model=model, method="std")
+        runs = runs[runs["samples"] <= paper(model).samples]
         many = runs["samples"].max()
         name = MODELS[model] if runs.empty else f"{MODELS[model]}, {many // 2:,} to {many:,} samples"
         half, full = select(runs, samples=many // 2), select(runs, samples=many)
@@ -125,7 +128,8 @@ def _steps_suffice(given):
         runs = select(given.tables["attacks"], dataset=dataset, model=model, method=method)
         for eps in _radii(runs):
             broken_at, _ = paired(*[select(runs, eps=eps)] * 2, "broken_at")
-            late = broken_at > given.context.networks[dataset, model].steps // 2
+            steps = min(given.context.networks[dataset, model].steps, paper(model).steps)
+            late = (broken_at > steps // 2) & (broken_at <= steps)
             rows.append(rare(given, Case(dataset, model, f"{name}, ε = {eps:g}", (method,)), late, eps))
         rows += [Row(Case(dataset, model, name))] if runs.empty else []
     return rows

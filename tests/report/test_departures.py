@@ -13,7 +13,7 @@ EVERY = ("std", "lcr", "amr")
 # Keys that are told as the scale, and those that need not be told: chance, place and speed, what is shown of a run.
 SCALE = ["training.epochs", "points.train", "points.test", "margins.samples", "margins.drawn", "attack.points"]
 SCALE += ["attack.iterations", "strong.iterations", "convergence.drawn"]
-SILENT = ["points.seed", "margins.seed", "attack.seed", "margins.precision", "points.whole", "margins.followed"]
+SILENT = ["points.seed", "margins.seed", "attack.seed", "margins.precision", "margins.followed"]
 SILENT += [f"data.{name}" for name in ("source", "root")] + [f"runs.{name}" for name in ("mnist01", "mnist", "cifar10")]
 SILENT += [f"checkpoints.{name}" for name in ("lr", "mlp", "cnn")]
 
@@ -45,6 +45,9 @@ def test_the_scale_names_the_networks_for_which_it_holds():
         "Below the paper's scale: samples extrapolated from 1,024 (MNIST MLP) instead of 51,200. "
         "Above the paper's scale: samples 102,400 (MNIST MLP) instead of 51,200."
     )
+    some = whole | {("mnist", "mlp"): whole["mnist", "mlp"]._replace(images=200)}
+    some |= {name: whole[name]._replace(images=None, train=None) for name in NETWORKS[1:]}  # all there are
+    assert scale(some, ["attacks"]) == "Below the paper's scale: attacked images 200 (MNIST MLP) instead of 10,000."
     assert scale(more, ["attacks"]) == "Above the paper's scale: PGD steps 2,000 (MNIST MLP) instead of 1,000."
 
 
@@ -69,6 +72,7 @@ OTHER = {  # a value that is not that of config.yaml
     "margins.radius": 6,
     "attack.eps": {"mnist": [0.5], "cifar10": [0.1, 0.2, 0.3, 0.4]},
     "attack.step": 0.5,
+    "points.whole": ["mnist"],
     "training.gradient": "all",
     "training.dropout": 0.5,
     "objective.orthogonality": "retraction",
@@ -89,6 +93,7 @@ TOLD = {  # the tables of MNIST's CNN, by std and by amr, under which it stands
     "objective.tau": ([], TABLES),
     "objective.orthogonality": ([], TABLES),
     "objective.layers": ([], TABLES),
+    "points.whole": 2 * (["margins", "margin_summary", "brackets", "convergence"],),
     "margins.radius": 2 * (["margins", "margin_summary", "brackets", "convergence"],),
     "attack.eps": 2 * (["attacks", "strong", "masking"],),
     "attack.step": 2 * (["attacks", "strong", "masking"],),

@@ -157,6 +157,32 @@ def test_a_setting_that_is_not_the_papers_leaves_open_what_rests_on_it(made, sec
         assert all(bool(row.short) == ("amr" in row.case.methods) for of in rows.values() for row in of)
 
 
+def test_more_steps_and_samples_are_judged_by_those_of_the_paper(made):
+    tables, context = made
+    settings = context.settings | {"attack": context.settings["attack"] | {"iterations": 2000}}
+    context = context._replace(settings=settings, networks=networks(settings))
+    for step, expected in ((600, FAILS), (1200, HOLDS), (400, HOLDS)):
+        late = tables["attacks"].assign(
+            broken_at=lambda table, step=step: table["broken_at"].where(table["held"] == 1, step)
+        )
+        assert verdict("9", tables | {"attacks": late}, context).verdict == expected
+    more = tables["convergence"].assign(samples=lambda table: table["samples"] * 400)  # to 204,800; the last at 51,200
+    rows = verdict("8", tables | {"convergence": more}, context).rows
+    assert {row.case.name.split(", ")[1] for row in rows} == {"25,600 to 51,200 samples"}
+
+
+BY_EPOCH = ["margins", "margin_summary", "brackets"]
+
+
+def test_a_change_that_is_first_measured_late_says_nothing(made):
+    tables, context = made
+    late = {name: without("epoch < 20 or model == 'lr' and epoch < 150")(tables[name]) for name in BY_EPOCH}
+    claims = {key: verdict(key, tables | late, context) for key in ("2", "3", "4a", "4b", "5a")}
+    assert claims["5a"].verdict == HOLDS and {claims[key].verdict for key in ("2", "3", "4a", "4b")} == {OPEN}
+    for key in ("3", "4a", "4b"):
+        assert all("first measured at epoch" in row.short for row in claims[key].rows)
+
+
 def test_a_stand_in_is_never_judged_but_the_rest_is(made):
     tables, context = made
     datasets = context.datasets | {"cifar10": context.datasets["cifar10"] | {"stand_in": True}}
