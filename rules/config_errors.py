@@ -4,31 +4,18 @@ config.schema.yaml says what each key may be; `unfit` adds what a schema cannot 
 """
 
 import difflib
-import math
 from functools import cache
 from pathlib import Path
 
 import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.validators import extend
 
 from report.results import NETWORKS
 from report.settings import BY_NETWORK, configured, located, setting
+from workflow_scripts.common.records import Validator
 
 SCHEMA = Path(__file__).resolve().parent.parent / "config.schema.yaml"
 KINDS = {"object": "keys with values", "array": "a list", "integer": "a whole number", "string": "a text"}
 KINDS |= {"number": "a finite number", "null": "null"}
-
-# JSON knows neither NaN nor infinity and takes 3.0 for an integer; YAML and Python do otherwise.
-_types = Draft202012Validator.TYPE_CHECKER.redefine_many(
-    {
-        "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
-        "number": lambda _, value: (
-            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        ),
-    }
-)
-Validator = extend(Draft202012Validator, type_checker=_types)
 
 
 @cache

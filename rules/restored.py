@@ -1,4 +1,4 @@
-"""Released results that were put back have no record of their settings, so that the config must keep to them."""
+"""Results that were put back are told with the settings of their run, so that the config must keep to these."""
 
 import json
 from contextlib import suppress
@@ -6,11 +6,12 @@ from pathlib import Path
 
 import yaml
 
+from report.departures import CHOICES, PAPER
 from report.results import MODELS
 from report.settings import BY_NETWORK, configured, located, setting
 from rules.config_errors import SCHEMA
 from rules.given import plain
-from workflow_scripts.common.records import SECTIONS, SETTINGS, read_json
+from workflow_scripts.common.records import SECTIONS, SETTINGS, read_json, record_in
 
 FREE = ("margins.followed",)  # what is run, not how: as runs, seeds and checkpoints, which are no SECTIONS
 
@@ -18,12 +19,10 @@ FREE = ("margins.followed",)  # what is run, not how: as runs, seeds and checkpo
 def other_settings(config):
     """Return the line on the first setting that is not as it was for the results that were put back, or None.
 
-    workflow_scripts/common/restoring.py left restored.json beside them; an earlier version only settings.json, which
-    is there to be given as a config file, and may be edited.
+    workflow_scripts/common/restoring.py left a record of their settings beside them.
     """
-    folder = Path(config.get("pathvars", {}).get("results", "results"))
-    path = next((folder / name for name in ("restored.json", "settings.json") if (folder / name).exists()), None)
-    if path is None:
+    path = record_in(Path(config.get("pathvars", {}).get("results", "results")))
+    if not path.exists():
         return None
     try:
         restored = read_json(path, SETTINGS, "put the released results back once more, in another folder")
@@ -42,10 +41,20 @@ def differences(restored, now):
     """
     ours = plain(yaml.safe_load(SCHEMA.with_name("config.yaml").read_text(encoding="utf-8")))
     was = restored | {section: ours[section] | restored[section] for section in SECTIONS}
-    for key in (f"{section}.{name}" for section in SECTIONS for name in now[section]):
-        of = [name for name in configured({"runs": was["only"]}) if name[1] in BY_NETWORK.get(key, MODELS)]
-        for name in of if key not in FREE else ():
+    keys = [f"{section}.{name}" for section in SECTIONS for name in now[section]]
+    for dataset, model in configured({"runs": was["only"]}):
+        for key in keys:
+            if key in FREE or not bears(key, model, was["only"][dataset][model]):
+                continue
             with suppress(LookupError):  # a network that needs no such value, or that is not run any more
-                place, value = located(now, key, *name)
-                if value != (before := setting(was, key, *name)):
+                place, value = located(now, key, dataset, model)
+                if value != (before := setting(was, key, dataset, model)):
                     yield place, before, value
+
+
+def bears(key, model, methods):
+    """Whether results of a model that was trained by some methods depend on a setting."""
+    stated = (PAPER | CHOICES).get(key)
+    if stated is None:
+        return model in BY_NETWORK.get(key, MODELS)
+    return model in stated.models and bool({*methods} & {*stated.methods})

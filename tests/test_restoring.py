@@ -11,6 +11,8 @@ from rules.restored import other_settings
 from tests.workflow import ROOT
 from workflow_scripts.common import restoring
 from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
+from workflow_scripts.common.files import write_json
+from workflow_scripts.common.records import read_datasets
 
 COMMITTED = ROOT / "reference_results"
 STD = "train/mnist/mlp/std/seed0"
@@ -96,7 +98,7 @@ def other_training(results):
 
 
 def another_attack(results):
-    change(results / "settings.json", attack={})
+    change(results / "restored.json", attack={})
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ def another_attack(results):
     [
         (other_images, "data/mnist.json is of other images than"),
         (other_training, "run.json is of another training"),
-        (another_attack, "settings.json has another attack than"),
+        (another_attack, "restored.json has another attack than"),
         (broken_settings, "settings.json is not JSON, or is cut short"),
         (another_record, "data/mnist.json: it is not as a run writes it"),
         (another_list, "settings.json: it is not as a run writes it"),
@@ -168,10 +170,25 @@ def not_json(part):
     (part / "run.json").write_bytes((part / "run.json").read_bytes()[:100])
 
 
+def first_run(part, **keys):
+    first, *others = json.loads((part / "run.json").read_text())["runs"]
+    change(part / "run.json", runs=[first | keys, *others])
+
+
 def outside(part):
-    about = json.loads((part / "run.json").read_text())
-    about["runs"][0]["method"] = "../../../../../outside"
-    (part / "run.json").write_text(json.dumps(about))
+    first_run(part, method="../../../../../outside")
+
+
+def seed_with_a_point(part):
+    first_run(part, seed=0.0)  # a folder seed0.0
+
+
+def long_seconds(part):
+    first_run(part, seconds="long")
+
+
+def no_attack(part):
+    change(part / "run.json", settings=json.loads((part / "run.json").read_text())["settings"] | {"attack": None})
 
 
 def outside_logs(part):
@@ -191,6 +208,9 @@ def outside_logs(part):
         (no_list, "run.json: it is not as a run writes it"),
         (not_json, "run.json is not JSON, or is cut short"),
         (outside, "run.json: $.runs[0].method is not as a run writes it"),
+        (seed_with_a_point, "run.json: $.runs[0].seed is not as a run writes it"),
+        (long_seconds, "run.json: $.runs[0].seconds is not as a run writes it"),
+        (no_attack, "run.json: $.settings.attack is not as a run writes it"),
         (outside_logs, "run.json: $.seconds is not as a run writes it"),
     ],
 )
@@ -218,7 +238,7 @@ def test_a_place_that_snakemake_cannot_name_is_refused(part, tmp_path):
         ({"strong": {"iterations": {"mnist": 3}}}, "strong.iterations.mnist was 1000 for the results there, now it is"),
         ({"masking": {"points": {"mnist": 20, "cnn": 7}}}, "masking.points.mnist was 200 for"),
         ({"strong": {"iterations": 1000}, "bracket": {"steps": {"mlp": 200}}}, None),  # the same, written otherwise
-        ({"training": {"dropout": 0.5}}, "training.dropout was 0 for"),
+        ({"training": {"momentum": 0}}, "training.momentum was 0.9 for"),
         ({"training": {"batch_size": {"mlp": 128, "mnist": {"cnn": 7}}}}, None),  # of a network that is not there
         ({"seeds": [0, 1], "only": {"mnist": {"cnn": ["lcr"]}}, "margins": {"followed": {}}}, None),
     ],
@@ -249,7 +269,55 @@ def test_the_settings_that_were_left_may_be_edited_and_are_then_refused(part, tm
     )
 
 
-@pytest.mark.parametrize("content", ['{"attack": {"iter', "[]", "null", "5", "{}", '{"only": 5}', '{"only": {}}'])
+def test_what_is_there_is_known_whatever_became_of_the_config(part, tmp_path):
+    results = restore(part, tmp_path)
+    change(results / "settings.json", only={"mnist": {"cnn": ["std"]}}, seeds=[0, 1])
+    restore(part, tmp_path)  # the seeds are what is run
+    (results / "settings.json").unlink()
+    restore(COMMITTED / "mnist", tmp_path)
+    known, config = (json.loads((results / name).read_text()) for name in ("restored.json", "settings.json"))
+    assert known["only"] == config["only"] and known["only"]["mnist"]["mlp"] == ["std", "lcr", "amr"]
+    config["only"] = {"mnist": {"cnn": ["std"]}}
+    config["objective"]["tau"]["mnist"]["mlp"] = 50
+    assert "objective.tau.mnist.mlp was 5 for" in other_settings(config)
+
+
+def test_a_setting_that_bears_on_nothing_there_is_free(part, tmp_path):
+    about = json.loads((part / "run.json").read_text())
+    change(part / "run.json", runs=[run for run in about["runs"] if run["method"] == "amr"])
+    for path in [*part.glob("*.csv"), *part.glob("*.csv.gz")]:
+        table = pd.read_csv(path)
+        table[table["method"] == "amr"].to_csv(path, index=False)
+    (part / "masking.csv").unlink()
+    config = json.loads((restore(part, tmp_path) / "settings.json").read_text())
+    config["masking"] = {"points": 7, "floors": [0], "factors": [2]}  # of std
+    config["training"]["dropout"] = 0.5  # of the CNN
+    assert other_settings(config) is None
+    config["objective"]["lambda"] = 1
+    assert "objective.lambda was 0.1 for" in other_settings(config)
+
+
+def test_a_record_that_is_a_folder_is_named(tmp_path):
+    (tmp_path / "restored.json").mkdir()
+    assert "restored.json cannot be read" in other_settings({"pathvars": {"results": str(tmp_path)}})
+
+
+@pytest.mark.parametrize(
+    "key, value", [("stand_in", "no"), ("sha256", None), ("origin", 5), ("title", []), ("dataset", "mnits")]
+)
+def test_a_record_of_images_is_checked_before_a_figure_is_drawn(tmp_path, key, value):
+    images = json.loads((COMMITTED / "mnist/run.json").read_text())["data"][0]
+    write_json(images, tmp_path / "data.json")
+    assert read_datasets([tmp_path / "data.json"]) == {"mnist01": images}
+    for damaged in (images | {key: value}, {name: of for name, of in images.items() if name != key}):
+        write_json(damaged, tmp_path / "data.json")
+        with pytest.raises(ValueError, match=r"data\.json: .* is not as a run writes it: .*; delete it and run again"):
+            read_datasets([tmp_path / "data.json"])
+
+
+@pytest.mark.parametrize(
+    "content", ['{"attack": {"iter', "[]", "null", "5", "{}", '{"only": 5}', '{"only": {}}', 10**5 * "["]
+)
 def test_settings_that_are_not_as_restoring_left_them_are_named(tmp_path, content):
     (tmp_path / "settings.json").write_text(content)
     said = other_settings({"pathvars": {"results": str(tmp_path)}})

@@ -203,7 +203,7 @@ def test_the_report_is_one_file(project):
     answer = (project / "paper_figures/reproduction.md").read_text().split("## Summary")[1].split("##")[0].strip()
     assert (
         answer in first
-        and answer.startswith("This run cannot judge the paper: its scale or settings are not the paper's.")
+        and answer.startswith("This run cannot judge the paper: its data, scale or settings are not the paper's.")
         and "not been made" not in first
     )
     assert first.index(answer) < first.index("Below the paper's scale: epochs")

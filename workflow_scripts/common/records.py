@@ -1,28 +1,46 @@
 """Records that jobs and restoring left in JSON files, checked before anything is made of them."""
 
 import json
+import math
 from pathlib import Path
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
+from jsonschema.validators import extend
 
 from lib.data.names import TITLES
 from report.results import METHODS, MODELS, RUN, Run
 
+# JSON knows neither NaN nor infinity and takes 3.0 for an integer; YAML and Python do otherwise.
+Validator = extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+            "number": lambda _, value: (
+                isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            ),
+        }
+    ),
+)
+
 AGAIN = "delete it and run again"
 NAMES = {"dataset": {"enum": [*TITLES]}, "model": {"enum": [*MODELS]}, "method": {"enum": [*METHODS]}}
+COUNT, TEXT = {"type": "integer", "minimum": 0}, {"type": "string"}
 TRAINING = {  # of a run; names become paths
     "type": "object",
     "required": [*RUN, "epochs", "seconds"],
-    "properties": NAMES | {"seed": {"type": "integer", "minimum": 0}, "epochs": {"type": "integer", "minimum": 1}},
+    "properties": NAMES | {"seed": COUNT, "epochs": COUNT | {"minimum": 1}, "seconds": {"type": "number"}},
 }
-PROVENANCE = {"type": "object", "required": ["dataset", "title", "source", "sha256"], "properties": NAMES}
-RUNS = {"type": "object", "additionalProperties": {"type": "object", "additionalProperties": {"type": "array"}}}
+OF_IMAGES = {"title": TEXT, "origin": TEXT, "source": TEXT, "sha256": TEXT, "stand_in": {"type": "boolean"}}
+PROVENANCE = {"type": "object", "required": ["dataset", *OF_IMAGES], "properties": NAMES | OF_IMAGES}
 SECTIONS = ["training", "objective", "points", "margins", "attack", "bracket", "strong", "masking", "convergence"]
+METHODS_BY_MODEL = {"type": "object", "additionalProperties": {"type": "array", "items": NAMES["method"]}}
 SETTINGS = {  # settings.json and restored.json, of results that were put back
     "type": "object",
     "required": ["only", *SECTIONS],
-    "properties": {"only": RUNS} | {name: {"type": "object"} for name in SECTIONS},
+    "properties": {name: {"type": "object"} for name in SECTIONS}
+    | {"only": {"type": "object", "minProperties": 1, "additionalProperties": METHODS_BY_MODEL}},
 }
 
 
@@ -30,12 +48,20 @@ def read_json(path, schema, remedy=AGAIN):
     """Return what a JSON file holds; ValueError names it, and the `remedy`, where it is none or not as in `schema`."""
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON, or is cut short: {remedy}") from error
-    if mistake := best_match(Draft202012Validator(schema).iter_errors(found)):
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
+    if mistake := best_match(Validator(schema).iter_errors(found)):
         place = "it" if mistake.json_path == "$" else mistake.json_path
         raise ValueError(f"{path}: {place} is not as a run writes it: {mistake.message[:80]}; {remedy}")
     return found
+
+
+def record_in(results):
+    """The file with the settings of results that were put back; an earlier version left them in its config file."""
+    path = Path(results, "restored.json")
+    return path if path.exists() else path.with_name("settings.json")
 
 
 def read_datasets(paths):

@@ -16,7 +16,7 @@ import pandas as pd
 from report.results import COLUMNS, FOLDERS, LINEAR, METHODS, RUN, Run
 from workflow_scripts.common.checkpoints import epochs_kept, save
 from workflow_scripts.common.files import whole_file, write_json, write_table
-from workflow_scripts.common.records import PROVENANCE, SETTINGS, TRAINING, read_json, run_of
+from workflow_scripts.common.records import PROVENANCE, SETTINGS, TRAINING, read_json, record_in, run_of
 from workflow_scripts.common.released import read_about, read_tables, read_weights, runs_in
 
 WIDE = {"attacks": "broken_at", "strong": "held"}  # a line a point there, with a column an eps
@@ -34,7 +34,9 @@ def main(argv=None):
     records = [{"measured": about["commit"]} | record for record in about["runs"]]  # by an earlier commit, too
     tables = read_tables(given.folder, records)
     weights = [read_weights(given.folder, record) for record in records]
-    settings = settings_of(about, given)
+    settings = settings_of(about, records, given)
+    record_of_all = joined(settings, record_in(given.results))
+    config = joined(settings, given.results / "settings.json")  # which may have been edited
     refuse_others(about["data"], records, given.results)
 
     for data in about["data"]:
@@ -46,8 +48,8 @@ def main(argv=None):
         for part, lines in separated(table, name):
             write_table(lines.dropna(axis=1, how="all"), given.results / part)
     write_seconds(about["seconds"], tables, given.logs)
-    for name in ("settings.json", "restored.json"):  # a config file, which may be edited, and what the results are
-        write_json(settings, given.results / name)
+    write_json(record_of_all, given.results / "restored.json")
+    write_json(config, given.results / "settings.json")
     go_on = f"snakemake --cores 2 --configfile {given.results / 'settings.json'}"
     print(f"{len(records)} runs restored; draw a figure, say: {go_on} -- paper_figures/fig6.pdf")
     print(f"to train or measure more, make the points: {go_on} --until points; then call this once more")
@@ -65,24 +67,33 @@ def arguments(argv):
     return given
 
 
-def settings_of(about, given):
-    """Return the config of the restored run, joined with that of what was restored to the same place before."""
+def settings_of(about, records, given):
+    """Return the config of the restored run; ValueError where others of what is there are not the same."""
     settings, sources = dict(about["settings"]), {data["source"] for data in about["data"]}
-    settings["only"] = settings.pop("runs")
+    del settings["runs"]
+    settings["only"] = {}
+    for dataset, model, method, _ in map(run_of, records):
+        settings["only"].setdefault(dataset, {}).setdefault(model, []).append(method)
     settings["data"] = {"source": sources.pop() if len(sources) == 1 else "auto"}
     settings["pathvars"] = {"results": str(given.results), "logs": str(given.logs)}
-    path = given.results / "settings.json"
+    if (path := record_in(given.results)).exists():
+        before = read_json(path, SETTINGS, ELSEWHERE)
+        for key in settings.keys() - {"only", "data"}:
+            if before.get(key) != settings[key]:
+                raise ValueError(f"{path} has another {key} than these results: {ELSEWHERE}")
+    return settings
+
+
+def joined(settings, path):
+    """Return the config in a file, if there is one, running the networks of `settings` too."""
     if not path.exists():
         return settings
-    before = read_json(path, SETTINGS, ELSEWHERE)
-    for key in settings.keys() - {"only", "data"}:
-        if before.get(key) != settings[key]:
-            raise ValueError(f"{path} has another {key} than these results: {ELSEWHERE}")
+    config = read_json(path, SETTINGS, ELSEWHERE)
     for dataset, models in settings["only"].items():
         for model, methods in models.items():
-            there = before["only"].setdefault(dataset, {})
+            there = config["only"].setdefault(dataset, {})
             there[model] = [method for method in METHODS if method in {*methods, *there.get(model, [])}]
-    return before
+    return config
 
 
 def refuse_others(datasets, records, results):
