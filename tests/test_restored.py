@@ -1,0 +1,113 @@
+"""A config keeps to the settings of results that were put back, and records are checked when they are read."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from rules.restored import other_settings
+from tests.restored import COMMITTED, change, part_in, restore
+from workflow_scripts.common.files import write_json
+from workflow_scripts.common.records import read_datasets
+
+
+@pytest.fixture
+def part(tmp_path):
+    return part_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changed, line",
+    [
+        ({"attack": {"iterations": 10}}, "restored.json: attack.iterations was 1000 for the results there, now"),
+        ({"margins": {"radius": 1}}, "restored.json: margins.radius was 5 for the results there"),
+        ({"points": {"test": 20}}, "restored.json: points.test was 500 for the results there, now it is 20;"),
+        ({"training": {"batch_size": {"mlp": 128, "mnist": {"mlp": 7}}}}, "batch_size.mnist.mlp was 128 for"),
+        ({"strong": {"iterations": {"mnist": 3}}}, "strong.iterations.mnist was 1000 for the results there, now it is"),
+        ({"masking": {"points": {"mnist": 20, "cnn": 7}}}, "masking.points.mnist was 200 for"),
+        ({"strong": {"iterations": 1000}, "bracket": {"steps": {"mlp": 200}}}, None),  # the same, written otherwise
+        ({"training": {"momentum": 0}}, "training.momentum was 0.9 for"),
+        ({"training": {"batch_size": {"mlp": 128, "mnist": {"cnn": 7}}}}, None),  # of a network that is not there
+        ({"seeds": [0, 1], "only": {"mnist": {"cnn": ["lcr"]}}, "margins": {"followed": {}}}, None),
+    ],
+)
+def test_a_config_keeps_to_the_settings_of_what_was_restored(part, tmp_path, changed, line):
+    results = restore(part, tmp_path)
+    config = json.loads((results / "settings.json").read_text())
+    for key, of in changed.items():
+        config[key] = config[key] | of if key in config and isinstance(of, dict) else of
+    said = other_settings(config)
+    assert said is None if line is None else line in said
+
+
+def test_results_of_a_run_of_ones_own_keep_no_settings(tmp_path):
+    assert other_settings({"pathvars": {"results": str(tmp_path)}, "attack": {"iterations": 10}}) is None
+
+
+def test_the_settings_that_were_left_may_be_edited_and_are_then_refused(part, tmp_path):
+    results = restore(part, tmp_path)
+    config = json.loads((results / "settings.json").read_text())
+    assert other_settings(config) is None
+    config["attack"]["step"] = 0.5
+    (results / "settings.json").write_text(json.dumps(config))
+    assert "restored.json: attack.step was 0.01 for the results there" in other_settings(config)
+    (results / "restored.json").unlink()  # as an earlier version left them
+    assert other_settings(config | {"strong": {"iterations": 3}}).startswith(
+        f"{results}/settings.json: strong.iterations"
+    )
+
+
+def test_what_is_there_is_known_whatever_became_of_the_config(part, tmp_path):
+    results = restore(part, tmp_path)
+    change(results / "settings.json", only={"mnist": {"cnn": ["std"]}}, seeds=[0, 1])
+    restore(part, tmp_path)  # the seeds are what is run
+    (results / "settings.json").unlink()
+    restore(COMMITTED / "mnist", tmp_path)
+    known, config = (json.loads((results / name).read_text()) for name in ("restored.json", "settings.json"))
+    assert known["only"] == config["only"] and known["only"]["mnist"]["mlp"] == ["std", "lcr", "amr"]
+    config["only"] = {"mnist": {"cnn": ["std"]}}
+    config["objective"]["tau"]["mnist"]["mlp"] = 50
+    assert "objective.tau.mnist.mlp was 5 for" in other_settings(config)
+
+
+def test_a_setting_that_bears_on_nothing_there_is_free(part, tmp_path):
+    about = json.loads((part / "run.json").read_text())
+    change(part / "run.json", runs=[run for run in about["runs"] if run["method"] == "amr"])
+    for path in [*part.glob("*.csv"), *part.glob("*.csv.gz")]:
+        table = pd.read_csv(path)
+        table[table["method"] == "amr"].to_csv(path, index=False)
+    (part / "masking.csv").unlink()
+    config = json.loads((restore(part, tmp_path) / "settings.json").read_text())
+    config["masking"] = {"points": 7, "floors": [0], "factors": [2]}  # of std
+    config["training"]["dropout"] = 0.5  # of the CNN
+    assert other_settings(config) is None
+    config["objective"]["lambda"] = 1
+    assert "objective.lambda was 0.1 for" in other_settings(config)
+
+
+def test_a_record_that_is_a_folder_is_named(tmp_path):
+    (tmp_path / "restored.json").mkdir()
+    assert "restored.json cannot be read" in other_settings({"pathvars": {"results": str(tmp_path)}})
+
+
+@pytest.mark.parametrize(
+    "key, value", [("stand_in", "no"), ("sha256", None), ("origin", 5), ("title", []), ("dataset", "mnits")]
+)
+def test_a_record_of_images_is_checked_before_a_figure_is_drawn(tmp_path, key, value):
+    images = json.loads((COMMITTED / "mnist/run.json").read_text())["data"][0]
+    write_json(images, tmp_path / "data.json")
+    assert read_datasets([tmp_path / "data.json"]) == {"mnist01": images}
+    for damaged in (images | {key: value}, {name: of for name, of in images.items() if name != key}):
+        write_json(damaged, tmp_path / "data.json")
+        with pytest.raises(ValueError, match=r"data\.json: .* is not as a run writes it: .*; delete it and run again"):
+            read_datasets([tmp_path / "data.json"])
+
+
+@pytest.mark.parametrize(
+    "content", ['{"attack": {"iter', "[]", "null", "5", "{}", '{"only": 5}', '{"only": {}}', 10**5 * "["]
+)
+def test_settings_that_are_not_as_restoring_left_them_are_named(tmp_path, content):
+    (tmp_path / "settings.json").write_text(content)
+    said = other_settings({"pathvars": {"results": str(tmp_path)}})
+    assert said.startswith(f"{tmp_path}/settings.json") and "put the released results back once more" in said
+    assert "is not JSON" in said or "is not as a run writes it" in said
