@@ -78,8 +78,8 @@ def test_the_docs_tell_the_committed_rows():
     docs = (ROOT / "docs/attack.md").read_text()
     section = docs[docs.index("## Where the attack starts") :]
     sizes = table.groupby(["reading", "model"]).size().to_dict()
-    stated = {("stated", "mlp"): 3 * 12 * 4, ("stated", "cnn"): (3 + 1) * 4}
-    assert sizes == stated | {("tau10", "mlp"): 4, ("tau20", "cnn"): 2 * 4}
+    stated = {("stated", "mlp"): 3 * 12 * 4, ("stated", "cnn"): (11 + 3) * 4}
+    assert sizes == stated | {("tau10", "mlp"): 4, ("tau20", "cnn"): 2 * 4, ("linear", "cnn"): 2 * 4}
     for (*_, start, _), rows in table.groupby(["reading", "model", "method", "start", "floor"]):
         met = " **met**" if (rows["errors"].abs() <= readings.ERRORS).all() else ""
         shares = ", ".join(f"{share:.1f}" for share in rows.sort_values("eps")["robust"]) + met
