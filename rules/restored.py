@@ -14,6 +14,7 @@ from rules.given import plain
 from workflow_scripts.common.records import SECTIONS, SETTINGS, read_json, record_in
 
 FREE = ("margins.followed",)  # what is run, not how: as runs, seeds and checkpoints, which are no SECTIONS
+STATED = PAPER | CHOICES
 
 
 def other_settings(config):
@@ -54,7 +55,7 @@ def differences(restored, now):
 
 def bears(key, model, methods):
     """Whether results of a model that was trained by some methods depend on a setting."""
-    stated = (PAPER | CHOICES).get(key)
+    stated = STATED.get(key)
     if stated is None:
         return model in BY_NETWORK.get(key, MODELS)
     return model in stated.models and bool({*methods} & {*stated.methods})

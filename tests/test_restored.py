@@ -1,6 +1,7 @@
 """A config keeps to the settings of results that were put back, and records are checked when they are read."""
 
 import json
+from argparse import Namespace
 
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from rules.restored import other_settings
 from tests.restored import COMMITTED, change, part_in, restore
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.records import read_datasets
+from workflow_scripts.common.restoring import settings_of
 
 
 @pytest.fixture
@@ -68,6 +70,13 @@ def test_what_is_there_is_known_whatever_became_of_the_config(part, tmp_path):
     config["only"] = {"mnist": {"cnn": ["std"]}}
     config["objective"]["tau"]["mnist"]["mlp"] = 50
     assert "objective.tau.mnist.mlp was 5 for" in other_settings(config)
+
+
+def test_several_seeds_name_a_method_once(part, tmp_path):
+    about = json.loads((part / "run.json").read_text())
+    records = [run | {"seed": seed} for seed in (0, 1) for run in about["runs"]]
+    settings = settings_of(about, records, Namespace(results=tmp_path / "r", logs=tmp_path / "l"))
+    assert {*settings["only"]["mnist"]} == {"mlp"} and sorted(settings["only"]["mnist"]["mlp"]) == ["amr", "lcr", "std"]
 
 
 def test_a_setting_that_bears_on_nothing_there_is_free(part, tmp_path):

@@ -35,11 +35,12 @@ TRAINING = {  # of a run; names become paths
 OF_IMAGES = {"title": TEXT, "origin": TEXT, "source": TEXT, "sha256": TEXT, "stand_in": {"type": "boolean"}}
 PROVENANCE = {"type": "object", "required": ["dataset", *OF_IMAGES], "properties": NAMES | OF_IMAGES}
 SECTIONS = ["training", "objective", "points", "margins", "attack", "bracket", "strong", "masking", "convergence"]
+OF_SECTIONS = {name: {"type": "object"} for name in SECTIONS}
 METHODS_BY_MODEL = {"type": "object", "additionalProperties": {"type": "array", "items": NAMES["method"]}}
 SETTINGS = {  # settings.json and restored.json, of results that were put back
     "type": "object",
     "required": ["only", *SECTIONS],
-    "properties": {name: {"type": "object"} for name in SECTIONS}
+    "properties": OF_SECTIONS
     | {"only": {"type": "object", "minProperties": 1, "additionalProperties": METHODS_BY_MODEL}},
 }
 

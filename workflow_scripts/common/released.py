@@ -7,7 +7,7 @@ import pandas as pd
 
 from report.results import COLUMNS, LINEAR, MAY_BE_EMPTY, RUN, Run
 from workflow_scripts.common.checkpoints import epochs_kept, load_model
-from workflow_scripts.common.records import PROVENANCE, SECTIONS, TRAINING, read_json, run_of
+from workflow_scripts.common.records import OF_SECTIONS, PROVENANCE, SECTIONS, TRAINING, read_json, run_of
 
 EARLIER = "epochs_trained"  # a column of tables before settings could differ by network
 REMEDY = "fetch the folder again"
@@ -16,11 +16,7 @@ ABOUT = {  # what run.json must hold
     "required": ["commit", "settings", "data", "runs", "seconds"],
     "properties": {
         "commit": {"type": "string"},
-        "settings": {
-            "type": "object",
-            "required": ["runs", *SECTIONS],
-            "properties": {name: {"type": "object"} for name in SECTIONS},
-        },
+        "settings": {"type": "object", "required": ["runs", *SECTIONS], "properties": OF_SECTIONS},
         "data": {"type": "array", "minItems": 1, "items": PROVENANCE},
         "runs": {"type": "array", "minItems": 1, "items": TRAINING},
         "seconds": {

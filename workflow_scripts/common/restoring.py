@@ -72,7 +72,7 @@ def settings_of(about, records, given):
     settings, sources = dict(about["settings"]), {data["source"] for data in about["data"]}
     del settings["runs"]
     settings["only"] = {}
-    for dataset, model, method, _ in map(run_of, records):
+    for dataset, model, method in dict.fromkeys(run_of(record)[:3] for record in records):  # once for all seeds
         settings["only"].setdefault(dataset, {}).setdefault(model, []).append(method)
     settings["data"] = {"source": sources.pop() if len(sources) == 1 else "auto"}
     settings["pathvars"] = {"results": str(given.results), "logs": str(given.logs)}
