@@ -113,4 +113,5 @@ def objective(weights, dataset, model_name, method):
         "tau": weights["tau"][dataset][model_name] if method == "amr" else torch.inf,
         "orthogonality": weights["orthogonality"],
         "layers": weights["layers"],
+        "precision": weights["precision"],
     }

@@ -36,36 +36,37 @@ def orthogonality(weight: torch.Tensor) -> torch.Tensor:
     return (weight.T @ weight).square().sum() - 2 * weight.square().sum() + m
 
 
-def penalty(model: torch.nn.Module, layers: str = "all") -> torch.Tensor:
+def penalty(model: torch.nn.Module, layers: str = "all", folded_only: bool = False) -> torch.Tensor | float:
     """Return sum_l ||W_l W_l^T - I||_F^2, the last term of eq. (4), over all linear and convolutional layers.
 
-    layers: "all", or "linear", which leaves the convolutions out.
+    layers: "all", or "linear", which leaves the convolutions out. folded_only: only of weights that a layer computes
+    from others, as weight and spectral norm do.
     """
-    return sum(orthogonality(as_matrix(weight)) for weight in weights(model, layers))
-
-
-def folded_penalty(model: torch.nn.Module, layers: str = "all") -> torch.Tensor | float:
-    """Return the part of `penalty` of weights that a layer computes from others, as weight and spectral norm do."""
-    return sum(orthogonality(as_matrix(weight)) for weight in weights(model, layers) if not _is_plain(weight))
+    return sum(orthogonality(as_matrix(w)) for w in weights(model, layers) if not (folded_only and _is_plain(w)))
 
 
 @torch.no_grad()
-def add_penalty_gradient(model: torch.nn.Module, beta: float, layers: str = "all") -> None:
+def add_penalty_gradient(model: torch.nn.Module, beta: float, layers: str = "all", precision: str = "float32") -> None:
     """Add the gradient of beta * penalty(model, layers) to the weights' gradients: 4 beta (W W^T - I) W.
 
-    The same on either Gram side, 4 beta W (W^T W - I), so that the smaller one is taken; twice as fast as autograd.
-    Gradients are laid out in memory as the weights are. Frozen weights, and those of `folded_penalty`, are left out.
+    Twice as fast as autograd. precision: "float32", the weights' own, or "bfloat16" for the products of matrices.
+    Gradients are laid out in memory as the weights are. Frozen weights, and those computed from others, are left out.
     """
     for parameter in weights(model, layers):
         if not (_is_plain(parameter) and parameter.requires_grad):
             continue
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
-        weight, gradient = as_matrix(parameter), as_matrix(parameter.grad)
-        m, n = weight.shape
-        gram = _gram(weight if m <= n else weight.T)
-        gram.diagonal().sub_(1)
-        gradient.addmm_(*((gram, weight) if m <= n else (weight, gram)), alpha=4 * beta)
+        as_matrix(parameter.grad).add_(_excess(as_matrix(parameter), precision), alpha=4 * beta)
+
+
+def _excess(weight, precision):
+    """(W W^T - I) W, the same as W (W^T W - I), of which the one with the smaller Gram matrix is computed."""
+    wide = weight.shape[0] <= weight.shape[1]
+    factor = weight.bfloat16() if precision == "bfloat16" else weight
+    gram = _gram(factor if wide else factor.T)
+    gram.diagonal().copy_(weight.square().sum(int(wide)) - 1)  # in full precision: near 1 bfloat16 has steps of 0.004
+    return gram @ factor if wide else factor @ gram
 
 
 def _is_plain(weight):
@@ -100,8 +101,8 @@ def batch_loss(
 
 
 @torch.no_grad()
-def retract(model: torch.nn.Module, beta: float, layers: str = "all") -> None:
-    """Move each weight of these layers towards orthonormal rows, in place: W <- (1 + beta) W - beta W W^T W.
+def retract(model: torch.nn.Module, beta: float, layers: str = "all", precision: str = "float32") -> None:
+    """Move each weight of these layers towards orthonormal rows, in place: W <- W - beta (W W^T - I) W.
 
     The retraction step of Cisse et al. (2017), section 4.2, taken after an update instead of the penalty. Frozen
     weights stay; ValueError for one that a layer computes from others, as weight and spectral norm do.
@@ -110,5 +111,4 @@ def retract(model: torch.nn.Module, beta: float, layers: str = "all") -> None:
     if not all(map(_is_plain, moved)):
         raise ValueError("a weight is computed from others (weight or spectral norm): retraction needs plain ones")
     for weight in map(as_matrix, moved):
-        small = weight @ (weight.T @ weight) if weight.shape[0] > weight.shape[1] else (weight @ weight.T) @ weight
-        weight.mul_(1 + beta).sub_(small, alpha=beta)
+        weight.sub_(_excess(weight, precision), alpha=beta)

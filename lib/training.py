@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from .inputs import labels, points
-from .objectives import add_penalty_gradient, batch_loss, folded_penalty, retract
+from .objectives import add_penalty_gradient, batch_loss, penalty, retract
 
-CHOICES = {"orthogonality": ("penalty", "retraction"), "layers": ("all", "linear"), "gradient": ("batch", "all")}
+CHOICES = {"orthogonality": ("penalty", "retraction"), "layers": ("all", "linear")}
+CHOICES |= {"precision": ("float32", "bfloat16"), "gradient": ("batch", "all")}
 ERROR_BATCH = 1000  # images at once where only predictions are wanted
 Array = np.ndarray | torch.Tensor
 
@@ -30,8 +31,8 @@ class Epoch(NamedTuple):
 def train(
     model: torch.nn.Module, x_train: Array, y_train: Array, x_test: Array, y_test: Array, *, epochs: int,
     learning_rate: float = 0.01, momentum: float = 0.9, batch_size: int = 128, lam: float = 0.0, beta: float = 0.0,
-    tau: float = torch.inf, orthogonality: str = "penalty", layers: str = "all", gradient: str = "batch", seed: int = 0,
-    resume: dict[str, torch.Tensor] | None = None,
+    tau: float = torch.inf, orthogonality: str = "penalty", layers: str = "all", precision: str = "float32",
+    gradient: str = "batch", seed: int = 0, resume: dict[str, torch.Tensor] | None = None,
 ) -> Iterator[tuple[Epoch, dict[str, torch.Tensor]]]:  # fmt: skip
     """Train `model` in place on eq. (4) and yield (Epoch, state) after each epoch.
 
@@ -40,9 +41,10 @@ def train(
     goes on to the same bits as an uninterrupted one on the same machine; on a GPU, where torch's algorithms are told to
     be deterministic. `seed` decides the order of the batches, and what dropout drops.
     orthogonality: "penalty" (the last term of eq. (4)) or "retraction" (the step of Cisse et al. 2017 with the
-    same beta), of `layers`: "all", or "linear", which leaves convolutions out. gradient: of a "batch", or of "all"
-    images in each of the epoch's steps, which is gradient descent. Raises FloatingPointError, naming the epoch, where
-    the loss or a weight is no longer finite.
+    same beta), of `layers`: "all", or "linear", which leaves convolutions out; precision: "float32", the model's own,
+    or "bfloat16" for that term's products of matrices. gradient: of a "batch", or of "all" images in each of the
+    epoch's steps, which is gradient descent. Raises FloatingPointError, naming the epoch, where the loss or a weight
+    is no longer finite.
 
     >>> import minavg, torch
     >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(2, 2))
@@ -51,9 +53,9 @@ def train(
     >>> epoch.epoch, epoch.test_error
     (100, 0.0)
     """
-    for name, value in {"orthogonality": orthogonality, "layers": layers, "gradient": gradient}.items():
-        if value not in CHOICES[name]:
-            raise ValueError(f"{name} is {value!r}: choose {' or '.join(CHOICES[name])}")
+    for value, (name, known) in zip((orthogonality, layers, precision, gradient), CHOICES.items(), strict=True):
+        if value not in known:
+            raise ValueError(f"{name} is {value!r}: choose {' or '.join(known)}")
     device, dtype = (first := next(model.parameters())).device, first.dtype
     if device.type == "cpu":
         model.to(memory_format=torch.channels_last)  # a fifth faster in the CNN
@@ -78,14 +80,14 @@ def train(
                 x, y = x_train[batch], y_train[batch]
                 loss, entropy, logits = batch_loss(model, x, y, lam=lam, tau=tau)
                 if beta and orthogonality == "penalty":
-                    loss = loss + beta * folded_penalty(model, layers)
+                    loss = loss + beta * penalty(model, layers, folded_only=True)
                 optimizer.zero_grad()
                 loss.backward()
                 if beta and orthogonality == "penalty":
-                    add_penalty_gradient(model, beta, layers)
+                    add_penalty_gradient(model, beta, layers, precision)
                 optimizer.step()
                 if beta and orthogonality == "retraction":
-                    retract(model, beta, layers)
+                    retract(model, beta, layers, precision)
                 total += torch.stack([entropy.double() * len(y), (logits.argmax(1) != y).sum().double()])
         train_loss, train_error = (total / len(x_train) / (steps if whole else 1)).tolist()
         if not math.isfinite(train_loss) or not all(p.isfinite().all() for p in model.parameters()):

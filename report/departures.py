@@ -66,6 +66,7 @@ CHOICES = {  # what config.yaml says where the paper is silent
     "training.dropout": Stated(0, models=CNN),
     "objective.orthogonality": Stated("penalty", methods=REGULARISED),
     "objective.layers": Stated("all", methods=REGULARISED, models=CNN),
+    "objective.precision": Stated("float32", methods=REGULARISED),
     "attack.loss": Stated("cross_entropy", ("attacks",), models=NET),
     "attack.gradient_floor": Stated(1e-7, ("attacks", "strong"), models=NET),  # table1_strong: what it would mask
     "attack.averaged_over": Stated(1, ("attacks", "strong"), models=NET),

@@ -38,7 +38,10 @@ WHOLE_PGD = PGD | {
     "start": "image",
     "attack_seed": 0,
 }
-OBJECTIVE = {"lam": 0.0, "beta": 0.0, "tau": None, "orthogonality": "penalty", "layers": "all"}
+OBJECTIVE = {
+    **{"lam": 0.0, "beta": 0.0, "tau": None},
+    **{"orthogonality": "penalty", "layers": "all", "precision": "float32"},
+}
 SGD = {"learning_rate": 0.01, "momentum": 0.9, "batch_size": 20, "gradient": "batch"}
 NETWORK = (MLP, POINTS, "out.csv")
 OF_NETWORK = {"run": RUN, "epoch": 1, "device": "cpu"}

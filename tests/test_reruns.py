@@ -50,6 +50,7 @@ EDITS = {  # a key, an edit of it on top of tests/tiny.yaml, and the rules that 
     "objective.beta": ({"objective": {"beta": 0.002}}, AMR | {"margins_linear"}),
     "objective.tau": ({"objective": {"tau": {"mnist": {"mlp": 6}}}}, AMR),
     "objective.orthogonality": ({"objective": {"orthogonality": "retraction"}}, TRAINED),
+    "objective.precision": ({"objective": {"precision": "bfloat16"}}, AMR),
     "objective.layers": ({"objective": {"layers": "linear"}}, PAGES),  # tests/tiny.yaml has no CNN by LCR or AMR
     "points.train": ({"points": {"train": 5}}, POINTS | {"fig2", "fig5"}),
     "points.test": ({"points": {"test": 5}}, POINTS | {"fig2", "fig5"}),

@@ -75,6 +75,7 @@ def with_settings(table, name, settings):
     columns = {field: pd.array([getattr(row, field) for row in rows], dtype="Int64") for field in DECISIVE[name]}
     objective = settings["objective"]
     orthogonality = objective["orthogonality"] + " of linear layers" * (objective["layers"] == "linear")
+    orthogonality += " in bfloat16" * (objective["precision"] == "bfloat16")
     columns["orthogonality"] = table["method"].map({"std": "none", "lcr": orthogonality, "amr": orthogonality})
     return table.assign(**{f"run_{field}": values for field, values in columns.items()})
 

@@ -18,14 +18,15 @@ from workflow_scripts.common.job import progress_bar
 from workflow_scripts.common.origin import commit
 from workflow_scripts.common.runner import call
 
-LATER = {"layers": "all", "gradient": "batch", "dropout": 0}  # of a training before these could be set
+LATER = {"layers": "all", "precision": "float32", "gradient": "batch", "dropout": 0}  # before these could be set
 SAVE_SECONDS = 20  # between two states to go on from; a killed run loses no more than that
 
 
 def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, dropout, sgd, device):
     """Train `run` and write its three files: the weights after the epochs in `keep`, a line an epoch, how it was done.
 
-    objective: lam, beta, tau, orthogonality and layers of eq. (4); sgd: learning_rate, momentum, batch_size, gradient.
+    objective: lam, beta, tau, orthogonality, layers and precision of eq. (4); sgd: learning_rate, momentum,
+    batch_size, gradient.
     """
     device = pick_device(device)
     images = read_arrays(data)

@@ -110,6 +110,7 @@ def test_error_counts_in_percent():
     [
         ("orthogonality", "choose penalty or retraction"),
         ("layers", "choose all or linear"),
+        ("precision", "choose float32 or bfloat16"),
         ("gradient", "choose batch or all"),
     ],
 )
