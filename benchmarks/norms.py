@@ -68,7 +68,8 @@ def objective(dataset, model, method, config):
     found = {"learning_rate": sgd["learning_rate"], "momentum": sgd["momentum"]}
     found["batch_size"] = setting(config, "training.batch_size", dataset, model)
     if method != "std":
-        found |= {name: given[name] for name in ("beta", "orthogonality", "layers", "precision")}
+        found |= {name: given[name] for name in ("beta", "orthogonality", "layers")}
+        found["precision"] = setting(config, "objective.precision", dataset, model)
     if method == "amr":
         found |= {"lam": given["lambda"], "tau": setting(config, "objective.tau", dataset, model)}
     return found

@@ -11,6 +11,7 @@ from lib.data.sources import load
 from lib.models import CLASSES, SHAPES, build
 from lib.training import train
 from report.results import MODELS, OFFICIAL
+from report.settings import picked
 
 from .timing import OURS, measure, rates
 
@@ -113,5 +114,5 @@ def objective(weights, dataset, model_name, method):
         "tau": weights["tau"][dataset][model_name] if method == "amr" else torch.inf,
         "orthogonality": weights["orthogonality"],
         "layers": weights["layers"],
-        "precision": weights["precision"],
+        "precision": picked(weights["precision"], "objective.precision", dataset, model_name)[1],
     }

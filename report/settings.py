@@ -10,7 +10,7 @@ from .results import LINEAR, MODELS, NETWORKS
 
 # Keys that may differ by network, and the models that need a value.
 BY_NETWORK = dict.fromkeys(["threads", "training.epochs", "training.batch_size", "checkpoints"], tuple(MODELS))
-BY_NETWORK |= dict.fromkeys(["points.train", "points.test", "margins.followed"], tuple(MODELS))
+BY_NETWORK |= dict.fromkeys(["objective.precision", "points.train", "points.test", "margins.followed"], tuple(MODELS))
 BY_NETWORK |= dict.fromkeys(
     ["margins.samples", "margins.drawn", "attack.points", "attack.iterations", "bracket.steps"], NETWORKS
 )

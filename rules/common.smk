@@ -146,7 +146,7 @@ def objective(wildcards):
         "tau": of(wildcards, "objective.tau") if averaged else None,
         "orthogonality": weights["orthogonality"],
         "layers": weights["layers"] if bounded and wildcards.model == "cnn" else "all",
-        "precision": weights["precision"] if bounded else "float32",
+        "precision": of(wildcards, "objective.precision") if bounded else "float32",
     }
 
 

@@ -4,13 +4,11 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-import yaml
-
 from report.departures import CHOICES, PAPER
 from report.results import MODELS
 from report.settings import BY_NETWORK, configured, located, setting
-from rules.config_errors import SCHEMA
 from rules.given import plain
+from workflow_scripts.common.defaults import completed
 from workflow_scripts.common.records import SECTIONS, SETTINGS, read_json, record_in
 
 FREE = ("margins.followed",)  # what is run, not how: as runs, seeds and checkpoints, which are no SECTIONS
@@ -36,12 +34,8 @@ def other_settings(config):
 
 
 def differences(restored, now):
-    """Yield where in the config `now` a setting of a restored network stands, what it was, and what it is.
-
-    A key that is younger than the results had the value of config.yaml.
-    """
-    ours = plain(yaml.safe_load(SCHEMA.with_name("config.yaml").read_text(encoding="utf-8")))
-    was = restored | {section: ours[section] | restored[section] for section in SECTIONS}
+    """Yield where in the config `now` a setting of a restored network stands, what it was, and what it is."""
+    was = plain(completed(restored))
     keys = [f"{section}.{name}" for section in SECTIONS for name in now[section]]
     for dataset, model in configured({"runs": was["only"]}):
         for key in keys:

@@ -58,11 +58,16 @@ def test_objectives_reach_their_jobs(tmp_path):
         'wc = namedtuple("wc", "dataset model method")\n'
         'for run in runs(): print("run", *run[:3], objective(run))\n'
     )
-    lines = [line for line in snakemake(project, "-n", "-s", "probe.smk").splitlines() if line.startswith("run ")]
+    precision = "objective={precision: {lr: float32, mlp: bfloat16, cnn: float32}}"
+    printed = snakemake(project, "-n", "-s", "probe.smk", "--config", precision)
+    lines = [line for line in printed.splitlines() if line.startswith("run ")]
     weights = {tuple(line.split()[1:4]): line for line in lines}
     assert "'lam': 0.0, 'beta': 0.0, 'tau': None" in weights["mnist", "mlp", "std"]
     assert "'lam': 0.0, 'beta': 0.001, 'tau': None" in weights["cifar10", "cnn", "lcr"]
     assert "'lam': 0.1, 'beta': 0.001, 'tau': 10" in weights["cifar10", "mlp", "amr"]
+    assert [key for key, line in weights.items() if "'precision': 'bfloat16'" in line] == [
+        (dataset, "mlp", method) for dataset in ("mnist", "cifar10") for method in ("lcr", "amr")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from contextlib import nullcontext
 
 import pandas as pd
 import pytest
@@ -70,6 +71,17 @@ def test_what_is_there_is_known_whatever_became_of_the_config(part, tmp_path):
     config["only"] = {"mnist": {"cnn": ["std"]}}
     config["objective"]["tau"]["mnist"]["mlp"] = 50
     assert "objective.tau.mnist.mlp was 5 for" in other_settings(config)
+
+
+def test_parts_from_before_and_after_a_key_came_about_go_together(part, tmp_path):
+    restore(part, tmp_path)
+    about = json.loads((part / "run.json").read_text())
+    assert "precision" not in about["settings"]["objective"]
+    for precision, same in (("float32", True), ("bfloat16", False)):
+        about["settings"]["objective"]["precision"] = precision
+        change(part / "run.json", settings=about["settings"])
+        with nullcontext() if same else pytest.raises(ValueError, match="another objective than these results"):
+            restore(part, tmp_path)
 
 
 def test_several_seeds_name_a_method_once(part, tmp_path):

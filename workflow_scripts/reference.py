@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from report.departures import DECISIVE
-from report.settings import networks
+from report.results import NETWORK
+from report.settings import networks, setting
 from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
 from workflow_scripts.common.files import whole_file, write_json
 from workflow_scripts.common.origin import commit
@@ -73,11 +74,19 @@ def with_settings(table, name, settings):
     of_networks = networks(settings)
     rows = [of_networks[row] for row in zip(table["dataset"], table["model"], strict=True)]
     columns = {field: pd.array([getattr(row, field) for row in rows], dtype="Int64") for field in DECISIVE[name]}
-    objective = settings["objective"]
-    orthogonality = objective["orthogonality"] + " of linear layers" * (objective["layers"] == "linear")
-    orthogonality += " in bfloat16" * (objective["precision"] == "bfloat16")
-    columns["orthogonality"] = table["method"].map({"std": "none", "lcr": orthogonality, "amr": orthogonality})
+    told = table[NETWORK].drop_duplicates().itertuples(index=False, name=None)
+    told = {row: orthogonality(settings, *row) for row in told}
+    columns["orthogonality"] = [told[row] for row in table[NETWORK].itertuples(index=False, name=None)]
     return table.assign(**{f"run_{field}": values for field, values in columns.items()})
+
+
+def orthogonality(settings, dataset, model, method):
+    """What the orthogonality term of a network was, in words."""
+    if method == "std":
+        return "none"
+    precision, linear = (setting(settings, f"objective.{key}", dataset, model) for key in ("precision", "layers"))
+    words = settings["objective"]["orthogonality"] + " of linear layers" * (linear == "linear")
+    return words + " in bfloat16" * (precision == "bfloat16")
 
 
 if __name__ == "__main__":

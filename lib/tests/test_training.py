@@ -29,6 +29,7 @@ def weights(model):
 
 
 AMR = {"lam": 0.1, "beta": 1e-3, "tau": 5.0}
+EIGHT_BITS = {"beta": 1e-2, "precision": "bfloat16"}
 
 
 @pytest.mark.parametrize(("name", "settings"), [("mlp", {}), ("mlp", {"beta": 1e-3}), ("mlp", AMR), ("cnn", AMR)])
@@ -67,7 +68,7 @@ def test_same_seed_same_bits_other_seed_other_order():
     assert not torch.equal(weights(one), weights(other))
 
 
-@pytest.mark.parametrize(("name", "method"), [("mlp", {}), ("mlp", AMR), ("cnn", AMR)])
+@pytest.mark.parametrize(("name", "method"), [("mlp", {}), ("mlp", AMR), ("cnn", AMR), ("mlp", EIGHT_BITS)])
 def test_resumed_run_has_the_same_bits(name, method):
     whole, parts = build("mnist", name), build("mnist", name)
     expected = run(whole, 3, **method)
@@ -85,6 +86,16 @@ def test_methods_differ_as_they_should():
     run(retracted, 3, beta=1e-2, orthogonality="retraction")
     assert penalty(lcr) < 0.9 * penalty(std)
     assert penalty(retracted) < 0.9 * penalty(std)
+
+
+@pytest.mark.parametrize("orthogonality", ["penalty", "retraction"])
+def test_bfloat16_trains_nearly_the_same_network(orthogonality):
+    one, other, none = (build("mnist", "mlp") for _ in range(3))
+    run(one, 2, beta=1e-2, orthogonality=orthogonality)
+    run(other, 2, orthogonality=orthogonality, **EIGHT_BITS)
+    run(none, 2)
+    rounding, effect = ((weights(one) - weights(model)).norm() for model in (other, none))
+    assert 1e-4 * effect < rounding < 1e-2 * effect
 
 
 def test_divergence_names_the_epoch():

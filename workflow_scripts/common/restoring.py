@@ -15,6 +15,7 @@ import pandas as pd
 
 from report.results import COLUMNS, FOLDERS, LINEAR, METHODS, RUN, Run
 from workflow_scripts.common.checkpoints import epochs_kept, save
+from workflow_scripts.common.defaults import completed
 from workflow_scripts.common.files import whole_file, write_json, write_table
 from workflow_scripts.common.records import PROVENANCE, SETTINGS, TRAINING, read_json, record_in, run_of
 from workflow_scripts.common.released import read_about, read_tables, read_weights, runs_in
@@ -77,9 +78,9 @@ def settings_of(about, records, given):
     settings["data"] = {"source": sources.pop() if len(sources) == 1 else "auto"}
     settings["pathvars"] = {"results": str(given.results), "logs": str(given.logs)}
     if (path := record_in(given.results)).exists():
-        before = read_json(path, SETTINGS, ELSEWHERE)
+        before, now = completed(read_json(path, SETTINGS, ELSEWHERE)), completed(settings)
         for key in settings.keys() - {"only", "data"}:
-            if before.get(key) != settings[key]:
+            if before.get(key) != now[key]:
                 raise ValueError(f"{path} has another {key} than these results: {ELSEWHERE}")
     return settings
 

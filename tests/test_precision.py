@@ -1,0 +1,59 @@
+"""The precision of the orthogonality term reaches what trains, what tells of it, and nobody else."""
+
+import copy
+
+import pytest
+import torch
+import yaml
+
+from benchmarks import norms, training
+from report.results import Run
+from rules.config_errors import first_mistake
+from tests.workflow import ROOT
+from workflow_scripts import train
+from workflow_scripts.reference import orthogonality
+
+
+@pytest.fixture
+def config():
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config["objective"]["precision"] = {"mnist": "float32", "cifar10": "float32"}
+    config["objective"]["precision"]["cifar10"] = {"lr": "float32", "mlp": "bfloat16", "cnn": "float32"}
+    return config
+
+
+def test_it_may_differ_by_network_and_is_checked(config):
+    assert first_mistake(config | {"runs": {"mnist": {"mlp": ["std"]}, "cifar10": {"mlp": ["amr"]}}}) is None
+    for wrong, told in (("float16", " is 'float16'; "), ({"mlp": "float16"}, ".mlp is 'float16'; ")):
+        other = copy.deepcopy(config)
+        other["objective"]["precision"] = wrong
+        line = f"Config: objective.precision{told}did you mean bfloat16? Else choose one of float32, bfloat16."
+        assert first_mistake(other).startswith(line)
+
+
+def test_released_tables_tell_it(config):
+    assert orthogonality(config, "cifar10", "mlp", "std") == "none"
+    assert orthogonality(config, "cifar10", "mlp", "amr") == "penalty in bfloat16"
+    assert orthogonality(config, "mnist", "mlp", "lcr") == "penalty"
+    config["objective"]["layers"] = "linear"
+    assert orthogonality(config, "cifar10", "mlp", "lcr") == "penalty of linear layers in bfloat16"
+
+
+def test_benchmarks_train_with_it(config):
+    assert norms.objective("cifar10", "mlp", "lcr", config)["precision"] == "bfloat16"
+    assert norms.objective("mnist", "mlp", "lcr", config)["precision"] == "float32"
+    assert training.objective(config["objective"], "cifar10", "mlp", "amr")["precision"] == "bfloat16"
+
+
+@pytest.mark.parametrize("precision, units", [("bfloat16", False), ("bfloat16", True), ("float32", False)])
+def test_a_processor_that_is_slow_at_it_is_told_of(monkeypatch, precision, units):
+    told = []
+    monkeypatch.setattr(train, "tell", told.append)
+    monkeypatch.setattr(train.platform, "machine", lambda: "x86_64")
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: units, raising=False)
+    train.warn_of_slow_products(Run("mnist", "mlp", "amr", 0), precision, torch.device("cpu"))
+    assert len(told) == (precision == "bfloat16" and not units)
+    assert all(
+        "mnist/mlp/amr/seed0: this processor has no units for objective.precision bfloat16" in line for line in told
+    )
