@@ -80,10 +80,10 @@ def marks(table):
     found, letters = {}, {}
     for (dataset, model), rows in table.dropna(subset=["epochs"]).groupby(["dataset", "model"], sort=False):
         ours, theirs = rows[SETTINGS].max().fillna({"drawn": rows["samples"].max()}), paper(model)
-        if any(ours[name] != getattr(theirs, name) for name in SETTINGS):
+        points = rows.loc[rows["column"] == "average_margin", "points"].max()
+        if points not in (0, theirs.test) or any(ours[name] != getattr(theirs, name) for name in SETTINGS):
             told = f" extrapolated from {ours['drawn']:,}" if ours["drawn"] < ours["samples"] else ""
             text = f"epochs {ours['epochs']:,}, samples a margin {ours['samples']:,}{told}, images {ours['images']:,}"
-            points = rows.loc[rows["column"] == "average_margin", "points"].max()
             text += f", PGD steps {ours['steps']:,}, test points {points:,}"
             found[dataset, model] = letters.setdefault(text, chr(ord("a") + len(letters))), text
     return found

@@ -232,6 +232,14 @@ def test_networks_below_the_papers_settings_are_marked_and_share_a_mark_where_th
     assert cell(strong, "mnist", "cnn", "std", "0.5").steps == 60
 
 
+@pytest.mark.parametrize("points, marked", [(500, False), (200, True), (10000, True), (0, False)])
+def test_another_number_of_test_points_alone_is_marked(tidy, points, marked):
+    """0: the average margin was not measured, which the table shows."""
+    whole = make(tidy).assign(epochs=200, samples=51200, drawn=None, images=10000, steps=1000, points=points)
+    found = tables.marks(whole)
+    assert bool(found) == marked and all(f"test points {points:,}" in text for _, text in found.values())
+
+
 def test_where_networks_have_other_numbers_of_points_the_caption_and_the_marks_say_so(tidy):
     few = tidy["margin_summary"].assign(points=tidy["margin_summary"]["model"].map({"mlp": 20, "cnn": 4}).fillna(20))
     context = tidy["context"]._replace(networks={("mnist", "cnn"): Network(8, 20, 4, 32, None, 40, 50, 60)})
