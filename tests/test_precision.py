@@ -2,6 +2,7 @@
 
 import copy
 
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -43,6 +44,20 @@ def test_benchmarks_train_with_it(config):
     assert norms.objective("cifar10", "mlp", "lcr", config)["precision"] == "bfloat16"
     assert norms.objective("mnist", "mlp", "lcr", config)["precision"] == "float32"
     assert training.objective(config["objective"], "cifar10", "mlp", "amr")["precision"] == "bfloat16"
+
+
+def test_the_docs_show_the_networks_by_which_the_rule_was_met():
+    table = pd.read_csv(ROOT / "benchmarks/results/precision.csv")
+    docs = (ROOT / "docs/training.md").read_text()
+    accuracies = ["clean", "0.5", "1.0", "1.5", "2.0"]
+    for _, row in table.iterrows():
+        cells = [*(f"{row[name]:.1f}" for name in accuracies), f"{row['average_margin']:.4f}"]
+        assert f"| {row['method'].upper()}, {row['precision']} | {' | '.join(cells)} |" in docs
+    of = table.set_index(["precision", "method"])
+    changes = of.loc["bfloat16"] - of.loc["float32"]
+    assert (changes[accuracies].abs() <= 1.5).all(axis=None) and (changes["average_margin"].abs() <= 0.01).all()
+    averages = of["average_margin"].unstack()
+    assert (averages["amr"] > averages["lcr"]).all()
 
 
 @pytest.mark.parametrize("precision, units", [("bfloat16", False), ("bfloat16", True), ("float32", False)])
