@@ -12,9 +12,9 @@ from lib.models import build
 from lib.training import Epoch, train
 from workflow_scripts.common import resume
 from workflow_scripts.common.checkpoints import save
-from workflow_scripts.common.device import arithmetic, pick_device
+from workflow_scripts.common.device import arithmetic, pick_device, warn_of_slow_products
 from workflow_scripts.common.files import discard, write_json, write_table
-from workflow_scripts.common.job import progress_bar, tell
+from workflow_scripts.common.job import progress_bar
 from workflow_scripts.common.origin import commit
 from workflow_scripts.common.runner import call
 
@@ -29,7 +29,7 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, drop
     batch_size, gradient.
     """
     device = pick_device(device)
-    warn_of_slow_products(run, objective.get("precision"), device)
+    warn_of_slow_products(objective.get("precision"), device)
     images = read_arrays(data)
     model = build(run.dataset, run.model, seed=run.seed, dropout=dropout).to(device)
     tau = torch.inf if objective["tau"] is None else objective["tau"]
@@ -47,14 +47,6 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, drop
     about |= {"torch": torch.__version__, "python": platform.python_version(), "commit": commit()}
     write_json(about, record)
     discard(unfinished)
-
-
-def warn_of_slow_products(run, precision, device):
-    """Say on the terminal where bfloat16, which one asks for to be faster, is slower."""
-    units = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch has no public question for them
-    has_units = any(getattr(torch.cpu, name, lambda: True)() for name in units)
-    if precision == "bfloat16" and device.type == "cpu" and platform.machine() in ("x86_64", "AMD64") and not has_units:
-        tell(f"{run}: this processor has no units for objective.precision bfloat16: float32 is many times faster here")
 
 
 def identity_of(run, settings, keep, data, device):

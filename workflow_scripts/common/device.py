@@ -3,6 +3,7 @@
 import ctypes
 import fcntl
 import os
+import platform
 import shutil
 import tempfile
 from contextlib import suppress
@@ -53,6 +54,14 @@ def arithmetic(device):
         "cudnn_benchmark": torch.backends.cudnn.benchmark,
         "cublas_workspace": os.environ.get("CUBLAS_WORKSPACE_CONFIG"),
     }
+
+
+def warn_of_slow_products(precision, device):
+    """Say on the terminal where bfloat16, which one asks for to be faster, is slower."""
+    units = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch has no public question for them
+    has_units = any(getattr(torch.cpu, name, lambda: True)() for name in units)
+    if precision == "bfloat16" and device.type == "cpu" and platform.machine() in ("x86_64", "AMD64") and not has_units:
+        job.tell("objective.precision is bfloat16, for which this processor has no units: float32 is many times faster")
 
 
 @cache
