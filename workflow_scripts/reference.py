@@ -84,8 +84,8 @@ def orthogonality(settings, dataset, model, method):
     """What the orthogonality term of a network was, in words."""
     if method == "std":
         return "none"
-    precision, linear = (setting(settings, f"objective.{key}", dataset, model) for key in ("precision", "layers"))
-    words = settings["objective"]["orthogonality"] + " of linear layers" * (linear == "linear")
+    precision, layers = (setting(settings, f"objective.{key}", dataset, model) for key in ("precision", "layers"))
+    words = settings["objective"]["orthogonality"] + " of linear layers" * (layers == "linear")
     return words + " in bfloat16" * (precision == "bfloat16")
 
 
