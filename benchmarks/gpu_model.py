@@ -20,8 +20,7 @@ from lib.margins import BLOCK, sampled_margins, uniform_ball
 from lib.models import CLASSES, SHAPES, build
 from lib.tests.simulated_gpu import NO_KERNEL, simulated_gpu
 from lib.training import train
-
-from .training import objective
+from report.settings import objective_of
 
 NAME = "H100"
 RATES = {"products": 45e12, "convolutions": 40e12, "bytes": 2.5e12}  # operations and bytes a second
@@ -145,7 +144,7 @@ def training_rates(config):
         for model, methods in models.items():
             batch = config["training"]["batch_size"][model]
             for method in methods:
-                settings = objective(config["objective"], dataset, model, method)
+                settings = objective_of(config, dataset, model, method)
                 spent, _ = seconds(lambda n, d=dataset, m=model, s=settings: training_step(d, m, n, **s), batch)
                 found[dataset, model, method] = batch / spent
     return found

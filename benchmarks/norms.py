@@ -26,7 +26,7 @@ from lib.models import build
 from lib.parts import samples_at_once
 from lib.pullback import pullback
 from lib.training import train
-from report.settings import setting
+from report.settings import objective_of, sgd_of
 from workflow_scripts.common import checkpoints
 from workflow_scripts.common.device import pick_device
 from workflow_scripts.common.files import whole_file
@@ -55,24 +55,12 @@ def weights_of(dataset, model, method, epoch, data, args, config):
         if path.is_file() and epoch in checkpoints.epochs_kept(path):
             return checkpoints.load_model(path, dataset, model, epoch)
     network, kept = build(dataset, model, seed=SEED), {}  # path is now that of the last folder, the norms' own
-    for record, _ in train(network, *data[:4], epochs=epoch, seed=SEED, **objective(dataset, model, method, config)):
+    given = sgd_of(config, dataset, model) | objective_of(config, dataset, model, method)
+    for record, _ in train(network, *data[:4], epochs=epoch, seed=SEED, **given):
         kept[record.epoch] = {key: tensor.clone() for key, tensor in network.state_dict().items()}
         print(f"{dataset}-{model}-{method}: {record}", flush=True)
     checkpoints.save(path, kept, {"dataset": dataset, "model": model, "method": method})
     return checkpoints.load_model(path, dataset, model, epoch)
-
-
-def objective(dataset, model, method, config):
-    """Return the arguments of `train` that config.yaml gives to this run."""
-    given, sgd = config["objective"], config["training"]
-    found = {"learning_rate": sgd["learning_rate"], "momentum": sgd["momentum"]}
-    found["batch_size"] = setting(config, "training.batch_size", dataset, model)
-    if method != "std":
-        found |= {name: given[name] for name in ("beta", "orthogonality", "layers")}
-        found["precision"] = setting(config, "objective.precision", dataset, model)
-    if method == "amr":
-        found |= {"lam": given["lambda"], "tau": setting(config, "objective.tau", dataset, model)}
-    return found
 
 
 def draw(network, data, folder, points, near, margins):

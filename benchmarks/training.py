@@ -11,7 +11,7 @@ from lib.data.sources import load
 from lib.models import CLASSES, SHAPES, build
 from lib.training import train
 from report.results import MODELS, OFFICIAL
-from report.settings import picked
+from report.settings import objective_of, sgd_of
 
 from .timing import OURS, measure, rates
 
@@ -30,12 +30,11 @@ def compare(dataset, model_name, methods, config, device, scale, seconds, clock)
     images = _images(dataset, model_name, scale)
     n = len(images[0])
     names = {method: OURS if method == "std" else f"ours, {method}" for method in methods}
-    sgd = {key: config["training"][key] for key in ("learning_rate", "momentum")}
-    sgd["batch_size"] = config["training"]["batch_size"][model_name]
+    sgd = sgd_of(config, dataset, model_name)
     epochs = {
         names[method]: train(
             build(dataset, model_name).to(device), *images, epochs=10**9, **sgd,
-            **objective(config["objective"], dataset, model_name, method),
+            **objective_of(config, dataset, model_name, method),
         )
         for method in methods
     }  # fmt: skip
@@ -43,7 +42,10 @@ def compare(dataset, model_name, methods, config, device, scale, seconds, clock)
     if dataset == "mnist" and model_name in TARGETS:
         for workers in (0, 2):
             name = f"{USUAL}, {workers} workers"
-            epochs[name] = usual_epochs(build(dataset, model_name).to(device), *images, workers=workers, **sgd)
+            epochs[name] = usual_epochs(
+                build(dataset, model_name).to(device), *images, workers=workers, batch_size=sgd["batch_size"],
+                learning_rate=sgd["learning_rate"], momentum=sgd["momentum"],
+            )  # fmt: skip
             targets[name] = (">=", TARGETS[model_name])
     times = measure({name: partial(next, run) for name, run in epochs.items()}, seconds, clock)
     what = "digits" if dataset.startswith("mnist") else "random images"
@@ -104,15 +106,3 @@ def _images(dataset, model_name, scale):
     x = rng.integers(0, 256, (n + n // 4, h, w, c), dtype=np.uint8)
     y = rng.integers(0, CLASSES[dataset], n + n // 4, dtype=np.uint8)
     return x[:n], y[:n], x[n:], y[n:]
-
-
-def objective(weights, dataset, model_name, method):
-    """Return the settings of lib.training.train that make up a method, from the config's objective."""
-    return {
-        "lam": weights["lambda"] if method == "amr" else 0.0,
-        "beta": weights["beta"] if method != "std" else 0.0,
-        "tau": weights["tau"][dataset][model_name] if method == "amr" else torch.inf,
-        "orthogonality": weights["orthogonality"],
-        "layers": weights["layers"],
-        "precision": picked(weights["precision"], "objective.precision", dataset, model_name)[1],
-    }

@@ -46,6 +46,33 @@ def located(config, key, dataset, model):
     return picked(value, key, dataset, model)
 
 
+def objective_of(config, dataset, model, method):
+    """Return the arguments of lib.training.train that make up a method: std has neither term of eq. (4), lcr the
+    second, amr both (tau None: no first term); a CNN alone has layers that are not linear.
+    """
+    weights = config["objective"]
+    averaged, bounded = method == "amr", method in ("lcr", "amr")
+    return {
+        "lam": weights["lambda"] if averaged else 0.0,
+        "beta": weights["beta"] if bounded else 0.0,
+        "tau": setting(config, "objective.tau", dataset, model) if averaged else None,
+        "orthogonality": weights["orthogonality"],
+        "layers": weights["layers"] if bounded and model == "cnn" else "all",
+        "precision": setting(config, "objective.precision", dataset, model) if bounded else "float32",
+    }
+
+
+def sgd_of(config, dataset, model):
+    """Return the arguments of lib.training.train that every method shares."""
+    given = config["training"]
+    return {
+        "learning_rate": given["learning_rate"],
+        "momentum": given["momentum"],
+        "batch_size": setting(config, "training.batch_size", dataset, model),
+        "gradient": given["gradient"],
+    }
+
+
 def picked(value, key, dataset, model):
     """Return where in a `value`, which may be a mapping by network, that for one network stands, and that."""
     if not isinstance(value, dict):

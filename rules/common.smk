@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from report.results import FOLDERS, LINEAR, METHODS, MODELS, NETWORKS, OF_NETWORKS, OF_STD, SPLITS, TABLES, Run
 from report.departures import departures, scale
-from report.settings import networks, setting
+from report.settings import networks, objective_of, setting, sgd_of
 from rules.given import told
 from rules.images import images_of
 from rules.params import by_name, epochs_in
@@ -135,19 +135,8 @@ def last_epoch(wildcards):
 
 
 def objective(wildcards):
-    """lambda, beta and tau of eq. (4) for a run: std has neither term, lcr the second, amr both; a CNN alone has layers
-    that are not linear.
-    """
-    weights = config["objective"]
-    averaged, bounded = wildcards.method == "amr", wildcards.method in ("lcr", "amr")
-    return {
-        "lam": weights["lambda"] if averaged else 0.0,
-        "beta": weights["beta"] if bounded else 0.0,
-        "tau": of(wildcards, "objective.tau") if averaged else None,
-        "orthogonality": weights["orthogonality"],
-        "layers": weights["layers"] if bounded and wildcards.model == "cnn" else "all",
-        "precision": of(wildcards, "objective.precision") if bounded else "float32",
-    }
+    """The terms of eq. (4) for a run, as a param."""
+    return objective_of(config, wildcards.dataset, wildcards.model, wildcards.method)
 
 
 def attack_seed():

@@ -28,12 +28,7 @@ rule train:
             epochs=for_network("training.epochs"),
             keep=kept_epochs,
             dropout=lambda wildcards: config["training"]["dropout"] if wildcards.model == "cnn" else 0,
-            sgd=lambda wildcards: {
-                "learning_rate": config["training"]["learning_rate"],
-                "momentum": config["training"]["momentum"],
-                "batch_size": of(wildcards, "training.batch_size"),
-                "gradient": config["training"]["gradient"],
-            },
+            sgd=lambda wildcards: sgd_of(config, wildcards.dataset, wildcards.model),
         ),
     message:
         "Train {wildcards.model} on {wildcards.dataset} with {wildcards.method}, seed {wildcards.seed}."

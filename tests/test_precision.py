@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from benchmarks import norms, training
+from report.settings import objective_of
 from rules.config_errors import first_mistake
 from tests.workflow import ROOT
 from workflow_scripts.common import device
@@ -39,10 +39,10 @@ def test_released_tables_tell_it(config):
     assert orthogonality(config, "cifar10", "mlp", "lcr") == "penalty of linear layers in bfloat16"
 
 
-def test_benchmarks_train_with_it(config):
-    assert norms.objective("cifar10", "mlp", "lcr", config)["precision"] == "bfloat16"
-    assert norms.objective("mnist", "mlp", "lcr", config)["precision"] == "float32"
-    assert training.objective(config["objective"], "cifar10", "mlp", "amr")["precision"] == "bfloat16"
+def test_rule_and_benchmarks_train_with_it(config):
+    assert objective_of(config, "cifar10", "mlp", "lcr")["precision"] == "bfloat16"
+    assert objective_of(config, "cifar10", "mlp", "std")["precision"] == "float32"
+    assert objective_of(config, "mnist", "mlp", "lcr")["precision"] == "float32"
 
 
 def test_the_docs_show_the_networks_by_which_the_rule_was_met():
