@@ -111,7 +111,7 @@ def test_an_unfinished_training_is_not_unpickled(folder, capsys, put):
     path = Path(LR).with_name("unfinished.safetensors")
     put(path)
     JOBS["train"]()
-    assert f"{path} cannot be read" in capsys.readouterr().out and not Path(WRONG_PICKLE).exists()
+    assert f"{path} cannot be read" in capsys.readouterr().err and not Path(WRONG_PICKLE).exists()
 
 
 @pytest.mark.parametrize("name", torchvision_files.MNIST_SHA256)

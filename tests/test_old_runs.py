@@ -49,5 +49,5 @@ def test_an_unfinished_training_is_recognised(monkeypatch):
     monkeypatch.setattr(torch, "__version__", "2.13.0")
     settings = SGD | {"lam": 0.1, "beta": 0.001, "tau": 5, "orthogonality": "penalty", "epochs": 200}
     settings |= {"layers": "all", "precision": "float32", "gradient": "batch", "dropout": 0}  # could not be set then
-    identity = identity_of(Run("mnist", "mlp", "amr", 0), settings, {1, 200}, "0123", "cpu")
+    identity = identity_of(Run("mnist", "mlp", "amr", 0), settings, "0123", "cpu", keep={1, 200})
     assert identity == "cd36a9d57d2b47d138edaf6eca83f15ff1bf9448a3afb41f0011c4d198d3d969"  # computed at 5f11356

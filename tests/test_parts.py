@@ -79,7 +79,7 @@ def test_another_job_starts_afresh(folder, monkeypatch, capsys, change):
     if change == "code":
         Path("code.py").write_text("2")
     JOBS["margins"](code=["code.py"], **other)
-    assert "belongs to another job" in capsys.readouterr().out
+    assert "belongs to another job" in capsys.readouterr().err
     found = pd.read_csv("out.csv")
     os.remove("out.csv")
     JOBS["margins"](code=["code.py"], **other)
@@ -89,7 +89,7 @@ def test_another_job_starts_afresh(folder, monkeypatch, capsys, change):
 def test_a_damaged_file_is_not_gone_on_with(folder, monkeypatch, capsys):
     Path("out.train.unfinished.npz").write_bytes(b"half a file")
     JOBS["margins"]()
-    assert "out.train.unfinished.npz is not an npz file, or is cut short: starting afresh" in capsys.readouterr().out
+    assert "out.train.unfinished.npz is not an npz file, or is cut short: starting afresh" in capsys.readouterr().err
     assert Path("out.csv").is_file() and not unfinished()
 
 

@@ -19,13 +19,13 @@ def saved(tmp_path):
 
 def test_what_was_saved_comes_back(saved):
     path, weights = saved
-    state, kept, records = load(path, KEY)
+    state, kept, records = load(path, [KEY])
     assert int(state["epoch"]) == 1 and records == RECORDS and list(kept) == [1]
     assert all(torch.equal(kept[1][name], weights[name]) for name in weights)
 
 
 def test_nothing_saved_is_a_fresh_start(tmp_path, capsys):
-    assert load(tmp_path / "none.safetensors", KEY) == (None, {}, [])
+    assert load(tmp_path / "none.safetensors", [KEY]) == (None, {}, [])
     assert capsys.readouterr().out == ""
 
 
@@ -39,8 +39,8 @@ def test_foreign_and_damaged_files_are_ignored_in_one_line(saved, capsys, damage
         path.write_bytes(
             {"cut short": content[: len(content) // 2], "no safetensors": b"pickle" * 9, "empty": b""}[damage]
         )
-    assert load(path, key) == (None, {}, [])
-    said = capsys.readouterr().out
+    assert load(path, [key]) == (None, {}, [])
+    said = capsys.readouterr().err
     assert said.count("\n") == 1 and "training starts afresh" in said and path.name in said
 
 

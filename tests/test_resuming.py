@@ -83,8 +83,8 @@ def test_other_data_or_half_a_state_starts_afresh(data, tmp_path, monkeypatch, c
         state = tmp_path / "run" / "unfinished.safetensors"
         state.write_bytes(state.read_bytes()[:-1])
     run(data, tmp_path / "run")
-    said = capsys.readouterr().out
-    assert ("belongs to another run" if what == "other data" else "cannot be read") in said and "going on" not in said
+    said = capsys.readouterr().err
+    assert ("belongs to another run" if what == "other data" else "cannot be read") in said
     run(data, tmp_path / "whole")
     assert (tmp_path / "run" / "curve.csv").read_bytes() == (tmp_path / "whole" / "curve.csv").read_bytes()
 
@@ -101,6 +101,22 @@ def test_another_run_starts_afresh(data, tmp_path, monkeypatch, capsys):
         die_after(patch, 2)
         run(data, tmp_path / "run")
     run(data, tmp_path / "run", sgd=RUN["sgd"] | {"learning_rate": 0.02})
-    said = capsys.readouterr().out
-    assert "belongs to another run" in said and "going on" not in said
+    said = capsys.readouterr()
+    assert "belongs to another run" in said.err and "going on" not in said.out
     assert len(pd.read_csv(tmp_path / "run" / "curve.csv")) == 4
+
+
+@pytest.mark.parametrize(("keep", "goes_on"), [({2, 4}, True), ({2, 3}, True), ({3, 4}, True), ({1, 2}, False)])
+def test_a_run_goes_on_with_other_epochs_to_keep_where_it_has_those_that_it_passed(
+    data, tmp_path, monkeypatch, capsys, keep, goes_on
+):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        die_after(patch, 2)
+        run(data, tmp_path / "run", keep={2, 4})
+    run(data, tmp_path / "run", keep=keep)
+    said = capsys.readouterr()
+    assert ("going on after epoch 2" in said.out) == goes_on
+    assert ("no weights of epoch 1: training starts afresh" in said.err) != goes_on
+    run(data, tmp_path / "whole", keep=keep)
+    expected, found = (load_file(outputs(tmp_path / name)[0]) for name in ("whole", "run"))
+    assert set(expected) == set(found) and all(np.array_equal(expected[name], found[name]) for name in expected)

@@ -1,6 +1,7 @@
 """Train one network: checkpoints, training curve, and a record of how they came about."""
 
 import platform
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -14,7 +15,7 @@ from workflow_scripts.common import resume
 from workflow_scripts.common.checkpoints import save
 from workflow_scripts.common.device import arithmetic, pick_device, warn_of_slow_products
 from workflow_scripts.common.files import discard, write_json, write_table
-from workflow_scripts.common.job import progress_bar
+from workflow_scripts.common.job import progress_bar, tell
 from workflow_scripts.common.origin import commit
 from workflow_scripts.common.runner import call
 
@@ -35,8 +36,9 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, drop
     tau = torch.inf if objective["tau"] is None else objective["tau"]
     settings = sgd | objective | {"tau": tau, "epochs": epochs}
     unfinished = Path(checkpoints).with_name("unfinished.safetensors")
-    identity = identity_of(run, settings | {"dropout": dropout}, keep, digest(*images.values()), device.type)
-    kept, records = followed(model, images, run, settings, set(keep), unfinished, identity)
+    identity = partial(identity_of, run, settings | {"dropout": dropout}, digest(*images.values()), device.type)
+    keys = [identity(), identity(keep=keep)]
+    kept, records = followed(model, images, run, settings, set(keep), unfinished, keys)
     table = pd.DataFrame(records).drop(columns="seconds")
     for position, (name, value) in enumerate(run._asdict().items()):
         table.insert(position, name, value)
@@ -49,17 +51,35 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, drop
     discard(unfinished)
 
 
-def identity_of(run, settings, keep, data, device):
-    """What tells an unfinished training from others: all that decides its bits, and the epochs that it keeps."""
+def identity_of(run, settings, data, device, keep=None):
+    """What tells an unfinished training from others: all that decides its bits.
+
+    keep: the epochs whose weights it keeps, which earlier versions counted in.
+    """
     settings = {name: value for name, value in settings.items() if value != LATER.get(name)}
-    decisive = {"keep": sorted(keep), "data": data, "torch": torch.__version__, "device": device}
+    decisive = {"data": data, "torch": torch.__version__, "device": device}
+    if keep is not None:
+        decisive["keep"] = sorted(keep)
     return resume.fingerprint(**run._asdict(), **settings, **decisive)
 
 
-def followed(model, images, run, settings, keep, unfinished, identity):
+def earlier(run, keep, unfinished, keys):
+    """Return (state, kept, records) of the call that was cut off, (None, {}, []) where there is nothing to go on from.
+
+    It may have kept other epochs than are wanted now, as long as it has those that it has passed.
+    """
+    state, kept, records = resume.load(unfinished, keys)
+    passed = {epoch for epoch in keep if epoch <= len(records)}
+    if absent := sorted(passed - set(kept)):
+        tell(f"{run}: {unfinished} has no weights of epoch {', '.join(map(str, absent))}: training starts afresh")
+        return None, {}, []
+    return state, {epoch: kept[epoch] for epoch in sorted(passed)}, [Epoch(*record) for record in records]
+
+
+def followed(model, images, run, settings, keep, unfinished, keys):
     """Train the model from where an earlier call stopped: ({epoch: weights} of the kept epochs, [Epoch])."""
-    before, kept, records = resume.load(unfinished, identity)
-    records, saved, epochs = [Epoch(*record) for record in records], monotonic(), settings["epochs"]
+    before, kept, records = earlier(run, keep, unfinished, keys)
+    saved, epochs = monotonic(), settings["epochs"]
     if before is not None:
         print(f"going on after epoch {records[-1].epoch} of an earlier call")
     bar = progress_bar(epochs, f"train {run}", "epoch", len(records))
@@ -74,7 +94,7 @@ def followed(model, images, run, settings, keep, unfinished, identity):
         bar.set_postfix_str(f"loss {epoch.train_loss:.4f}, test error {epoch.test_error:.2f} %", refresh=False)
         bar.update()
         if monotonic() - saved > SAVE_SECONDS:
-            resume.save(unfinished, state, kept, records, identity)
+            resume.save(unfinished, state, kept, records, keys[0])
             saved = monotonic()
     bar.close()
     return kept, records

@@ -12,7 +12,7 @@ from time import sleep
 from workflow_scripts.common.files import ADVICE
 
 TERMINAL_SECONDS = 15  # between two lines of progress of one job: several jobs share the terminal
-_terminal = sys.stderr
+_terminal = None  # where standard error went before there was a log
 
 
 def log_to(path):
@@ -53,7 +53,7 @@ def progress_bar(total, what, unit, done=0):
         initial=done,
         desc=what,
         unit=unit,
-        file=_terminal,
+        file=_terminal or sys.stderr,
         mininterval=TERMINAL_SECONDS,
         delay=TERMINAL_SECONDS,  # short jobs say nothing
         miniters=1,
@@ -65,8 +65,10 @@ def progress_bar(total, what, unit, done=0):
 
 
 def tell(line):
-    """Print a line to the terminal, not to the log."""
-    print(line, file=_terminal)
+    """Print a line to the terminal, and to the log where there is one."""
+    if _terminal:
+        print(line)
+    print(line, file=_terminal or sys.stderr)
 
 
 def _end_with_parent():

@@ -9,7 +9,7 @@ import torch
 
 from lib.data.arrays import digest, read_arrays
 from workflow_scripts.common.files import write_arrays
-from workflow_scripts.common.job import progress_bar
+from workflow_scripts.common.job import progress_bar, tell
 
 SECONDS = 30  # that a part shall take: a job that is cut off loses no more than that, or one point
 
@@ -54,9 +54,9 @@ def _load(path, names, count, key):
     try:
         found = read_arrays(path, [*names, "key"], remedy="starting afresh")
     except ValueError as error:
-        print(error)
+        tell(error)
         return {}
     if str(found.pop("key")) != key or not 0 < len(next(iter(found.values()))) < count:
-        print(f"{path} belongs to another job (other settings, weights, points or code): starting afresh")
+        tell(f"{path} belongs to another job (other settings, weights, points or code): starting afresh")
         return {}
     return found

@@ -7,6 +7,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
 from workflow_scripts.common.files import whole_file
+from workflow_scripts.common.job import tell
 
 VERSION = "1"
 
@@ -27,10 +28,10 @@ def save(path, state, kept, records, key):
         partial.write_bytes(content)  # save_file would leave a temporary file of its own where it is killed
 
 
-def load(path, key):
+def load(path, keys):
     """Return (state, kept, records) of an earlier call of the same run, or (None, {}, []) where there is none.
 
-    A file of another run (`key` differs), of another version or cut short is ignored, and one line says so.
+    A file of another run (its key is none of `keys`), of another version or cut short is ignored, and one line says so.
     """
     nothing = None, {}, []
     if not path.is_file():
@@ -38,8 +39,8 @@ def load(path, key):
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
-            if (about.get("version"), about.get("key")) != (VERSION, key):
-                print(f"{path} belongs to another run (other settings, data or version): training starts afresh")
+            if about.get("version") != VERSION or about.get("key") not in keys:
+                tell(f"{path} belongs to another run (other settings, data or version): training starts afresh")
                 return nothing
             state, kept = {}, {}
             for name in file.keys():  # noqa: SIM118
@@ -51,5 +52,5 @@ def load(path, key):
                     kept.setdefault(int(epoch), {})[weight] = file.get_tensor(name)
             return state, dict(sorted(kept.items())), json.loads(about["records"])
     except (SafetensorError, KeyError, ValueError, OSError) as error:
-        print(f"{path} cannot be read ({str(error).splitlines()[0]}): training starts afresh")
+        tell(f"{path} cannot be read ({str(error).splitlines()[0]}): training starts afresh")
         return nothing
