@@ -36,7 +36,7 @@ def summary(claims, context):
             if found := [row for row in measured if row.case.dataset == name]:
                 sentences.append(f"On {title(context, name)}: {_seen_counts(found)}.")
         return " ".join(sentences + [one_seed] * (seeds(rows) == 1))
-    at_scale = " at this scale" if context.scale else ""
+    at_scale = " at this scale" if context.differences else ""
     sentences = [
         f"The paper's nine claims get {len(claims)} verdicts{at_scale}, as some are read in two ways: "
         f"{_counted(claim.verdict for claim in claims)}."
@@ -129,7 +129,7 @@ def _claim(claim, context):
         "reading": claim.reading,
         "rule": claim.rule,
         "shown": claim.shown,
-        "badge": _badge(claim.rows, " at this scale" if context.scale else ""),
+        "badge": _badge(claim.rows, " at this scale" if context.differences else ""),
         "seen": _seen(claim.rows),
         "of_data": [(title(context, name), _badge(rows)) for name, rows in of_data.items()],
         "cases": _cases(claim.rows),

@@ -31,7 +31,7 @@ def content(frames, context, claims, *, runs, seconds, commit, figures):
     return {
         "paper": ADDRESS,
         "stand_ins": [data["title"] for data in context.datasets.values() if data["stand_in"]],
-        "scale": context.scale,
+        "differences": context.differences,
         "data": _data(context),
         "networks": _networks(context),
         "facts": _facts(context.settings, runs, seconds, commit),

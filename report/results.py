@@ -57,13 +57,13 @@ class Context(NamedTuple):
     """What stands behind the tables.
 
     datasets: {name: provenance}; networks: {(data set, model): settings.Network} of those that were run; settings: the
-    config, where all of it matters; scale: a sentence each on what is less than in the paper and what is other, or none
+    config, where all of it matters; differences: what is less than in the paper or other, a sentence each, or ''
     """
 
     datasets: dict
     networks: dict
     settings: dict
-    scale: str
+    differences: str
 
 
 def select(table, **keys):

@@ -24,7 +24,7 @@ def remarks(context, datasets):
         for name, data in known
         if data["stand_in"] or data["title"] != OFFICIAL[name]
     ]
-    return [*dict.fromkeys(sentences), *([context.scale] if context.scale else [])]
+    return [*dict.fromkeys(sentences), *([context.differences] if context.differences else [])]
 
 
 def number(value, form=".2f", empty=""):

@@ -250,7 +250,7 @@ def whole():
     return pages + [f"<results>/{table}.csv" for table in TABLES if runs_in_table(table, config["runs"])]
 
 
-def scale_of(tables, datasets=None, methods=tuple(METHODS), without=()):
+def differences_of(tables, datasets=None, methods=tuple(METHODS), without=()):
     """For captions, in a sentence each: what is less or more than in the paper for the networks shown, or other."""
     shown = shown_in(tables, datasets, methods)
     less = scale({name: network for name, network in networks(config).items() if name in shown}, tables, without)

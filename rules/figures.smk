@@ -32,7 +32,7 @@ for number, figure in [(number, figure) for number, figure in FIGURES.items() if
                 code=content("figures", f"report/{module_of(number)}.py"),
                 module=module_of(number),
                 figure=number,
-                scale=scale_of(figure.tables, figure.datasets, figure.methods, figure.without),
+                differences=differences_of(figure.tables, figure.datasets, figure.methods, figure.without),
                 steps=(
                     {"/".join(name): sizes.steps for name, sizes in networks(config).items() if name[1] in NETWORKS}
                     if number == "S2"
@@ -73,7 +73,7 @@ rule training:
     params:
         **by_name(
             code=content("training"),
-            scale=scale_of(FIGURES["training"].tables, ["mnist01"], STD, FIGURES["training"].without),
+            differences=differences_of(FIGURES["training"].tables, ["mnist01"], STD, FIGURES["training"].without),
         ),
     message:
         "Draw the moving picture of training."

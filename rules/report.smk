@@ -30,7 +30,7 @@ rule reproduction:
         **by_name(
             code=content("reproduction", *(f"report/captions/{file_of(number)}.rst" for number in drawn())),
             settings=told(config),
-            scale=scale_of(TABLES),
+            differences=differences_of(TABLES),
             logs=run_folder("logs"),
         ),
     message:

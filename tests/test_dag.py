@@ -140,7 +140,7 @@ def test_what_holds_for_one_network_reaches_its_jobs_alone(tmp_path):
         "for run in runs(['mnist', 'cifar10']):\n"
         '    keys = ["training.epochs", "checkpoints", "points.test", "threads"]\n'
         '    print("run", run, *[of(run, key) for key in keys], run.model != "lr" and of(run, "margins.samples"))\n'
-        'print("scale", scale_of(TABLES))\n'
+        'print("scale", differences_of(TABLES))\n'
     )
     said = snakemake(project, "-n", "-s", "probe.smk", "--configfile", "mine.yaml")
     assert "run cifar10/mlp/amr/seed0 9 [1, 9] 50 1 1024" in said

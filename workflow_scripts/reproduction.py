@@ -16,13 +16,13 @@ from workflow_scripts.common.runner import call
 from workflow_scripts.common.tables import benchmarked
 
 
-def main(provenance, records, figures, captions, html, md, *, settings, scale, logs, **tables):
+def main(provenance, records, figures, captions, html, md, *, settings, differences, logs, **tables):
     """Write the page in two forms from paths: `provenance` of the data sets and `records` of the training runs [json],
     `figures` [svg, gif] with `captions` [rst], `logs` (a folder with the jobs' benchmark files), and the CSV files of
     the runs under the name of their tidy table.
     """
     frames = {name: combined(tables.get(name, []), name) for name in COLUMNS}
-    context = Context(read_datasets(provenance), networks(settings), settings, scale)
+    context = Context(read_datasets(provenance), networks(settings), settings, differences)
     runs = [read_json(path, TRAINING) for path in records]
     claims = verdicts.judge(frames, context)
     content = page.content(

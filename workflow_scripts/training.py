@@ -11,7 +11,7 @@ from workflow_scripts.common.runner import call
 from workflow_scripts.common.tables import read
 
 
-def main(checkpoints, points, svm, provenance, gif, pdf, png, svg, *, scale):
+def main(checkpoints, points, svm, provenance, gif, pdf, png, svg, *, differences):
     """Save the picture of one run as `gif` and its last frame as pdf, png and svg.
 
     The tables have margins of points at few epochs; here they are computed at more, from the weights of each epoch.
@@ -22,7 +22,7 @@ def main(checkpoints, points, svm, provenance, gif, pdf, png, svg, *, scale):
         head = load_model(checkpoints, "mnist01", "lr", epoch).head
         margins[epoch] = linear_margins(head.weight, head.bias, x, y).numpy()
     of_svm = select(read(svm), split="train")["margin"].to_numpy()
-    context = Context(read_datasets(provenance), {}, {}, scale)
+    context = Context(read_datasets(provenance), {}, {}, differences)
     with whole_file(gif) as partial:
         partial.write_bytes(film.moving(margins, of_svm, context))
     last = film.still(margins, of_svm, context)

@@ -18,7 +18,7 @@ def reproduced(*, official=True, **shape):
     tables = tidy_tables(**({} if official else {"checkpoints": QUICK}) | shape)
     context = tables.pop("context")
     if official:
-        context = context._replace(scale="")
+        context = context._replace(differences="")
     titles = {"mnist01": "MNIST 0/1", "mnist": "MNIST", "cifar10": "CIFAR-10"}
     points = int(tables["margin_summary"]["points"].max())
     for name, data in context.datasets.items():

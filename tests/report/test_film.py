@@ -85,7 +85,7 @@ def test_the_script_computes_the_margins_of_each_epoch_and_writes_whole_files(tm
     shown = {}
     monkeypatch.setattr(film, "still", lambda margins, svm, context: shown.update(margins) or Figure())
     outputs = [f"training.{kind}" for kind in ("gif", "pdf", "png", "svg")]
-    training.main("lr.safetensors", POINTS01, "svm.csv", ["mnist01.json"], *outputs, scale="")
+    training.main("lr.safetensors", POINTS01, "svm.csv", ["mnist01.json"], *outputs, differences="")
     assert {path.name for path in tmp_path.glob("*training*")} == set(outputs)  # and nothing partial
     x, y, _ = load_points(POINTS01, "mnist01", "train")
     head = load_model("lr.safetensors", "mnist01", "lr", 2).head

@@ -86,7 +86,7 @@ def test_a_stand_in_is_called_one(tables, number):
     cifar = [title for title in titles(figure) if "CIFAR" in title]
     assert cifar and all("CIFAR-10 stand-in" in title for title in cifar)
     assert "made-up classes" in figure.get_supxlabel()
-    assert tables["context"].scale in figure.get_supxlabel()
+    assert tables["context"].differences in figure.get_supxlabel()
 
 
 @pytest.mark.parametrize("number", ARGUMENTS)
@@ -255,5 +255,5 @@ def test_the_script_reads_several_tables_and_writes_all_formats(tables, tmp_path
     provenance = tmp_path / "mnist01.json"
     provenance.write_text(json.dumps(tables["context"].datasets["mnist01"]))
     outputs = [tmp_path / f"fig3.{kind}" for kind in ("pdf", "png", "svg")]
-    script.main([provenance], *outputs, module="figures", figure="3", scale="", steps=None, curves=parts)
+    script.main([provenance], *outputs, module="figures", figure="3", differences="", steps=None, curves=parts)
     assert all(path.stat().st_size > 5000 for path in outputs)

@@ -9,13 +9,13 @@ from workflow_scripts.common.files import whole_file
 from workflow_scripts.common.records import read_datasets
 
 
-def draw(figure, tables, provenance, scale, outputs):
+def draw(figure, tables, provenance, differences, outputs):
     """Draw `figure`, a function of tidy tables and a Context, and save it at each path, in the format of its suffix.
 
     tables: {name: [CSV files of its runs]}; provenance: the data sets' JSON files
     """
     frames = {name: combined(parts, name) for name, parts in tables.items()}
-    drawn = figure(**frames, context=Context(read_datasets(provenance), {}, {}, scale))
+    drawn = figure(**frames, context=Context(read_datasets(provenance), {}, {}, differences))
     for path in outputs:
         save(drawn, path)
 
