@@ -11,7 +11,7 @@ from . import answer, comparison, table1
 from .claims import GENERAL
 from .departures import WORDS, paper
 from .rendering import render
-from .results import DATASETS, METHODS, MODELS, NETWORKS, SPLITS, select
+from .results import DATASETS, METHODS, MODELS, NETWORKS, OFFICIAL, SPLITS, select
 from .text import NOT_RUN, number, title
 
 ADDRESS = "https://arxiv.org/abs/1907.11780"
@@ -78,7 +78,8 @@ def _data(context):
 
 def _networks(context):
     """What was run of each network, above what the paper ran."""
-    found = [(title(context, *name), name[1], sizes) for name, sizes in context.networks.items()]
+    order = [name for name in product(OFFICIAL, MODELS) if name in context.networks]  # a config may have another one
+    found = [(title(context, *name), name[1], context.networks[name]) for name in order]
     found += [("Paper, LR", "lr", paper("lr")), ("Paper, MLP and CNN", "mlp", paper("mlp"))]
     fields = {field: words[0].upper() + words[1:] for field, words in WORDS.items() if field != "checked"}
     rows = [[name, *(_size(field, sizes, model) for field in fields)] for name, model, sizes in found]

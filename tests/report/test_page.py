@@ -142,6 +142,14 @@ def test_each_network_has_a_cell_for_each_claim_that_speaks_of_it(small):
     assert told["badge"]["kind"] == "open" and told["seen"]["text"] == "open here" and " to " in told["interval"]
 
 
+def test_networks_stand_in_the_papers_order_whatever_the_configs():
+    tables, context = reproduced(points=20, images=10)
+    context = context._replace(networks=dict(reversed(context.networks.items())))
+    page = pages.content(tables, context, judge(tables, context), runs=[], seconds={}, commit="", figures=[])
+    names = [row[0] for row in page["networks"]["rows"]]
+    assert names[:4] == ["MNIST 0/1, LR", "MNIST, LR", "MNIST, MLP", "MNIST, CNN"] and len(names) == 9
+
+
 def test_readings_of_a_claim_stand_side_by_side(small):
     page, html, markdown = small
     readings = {claim["key"]: (claim["readings"], claim["reading"]) for claim in page["claims"]}
