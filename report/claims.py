@@ -133,8 +133,8 @@ NAMES = {  # of the claims, short enough for the head of a row
     "5": "average: AMR above Std",
     "6": "robust accuracy: AMR above Std and LCR",
     "7": "average: AMR above LCR",
-    "8": "more samples change little",
-    "9": "more steps change little",
+    "8": "last doubling of the samples changes little",
+    "9": "second half of the steps changes little",
 }
 
 

@@ -166,12 +166,11 @@ def _readings(readings, context):
                 "{} [{} to {}]".format(*(answer.text(value, "pp", words=False) for value in values))
                 for values in network[["overstated", "low", "high"]].itertuples(index=False)
             ]
-            masked = f"{network['masked'].iloc[0]:.1f}"
-            rows.append([f"{MODELS[model]} {METHODS[method]}", "as configured", *configured, masked])
-            rows += [["", "strongest", *strong, ""], ["", "overstated by", *overstated, ""]]
-        header = ["Network", "", *(f"ε = {float(eps)}" for eps in of_data["eps"].unique()), "Masked"]
-        name = f"{title(context, dataset)}, {of_data['images'].min():,} images"
-        found.append((name, {"header": header, "rows": rows, "words": 2, "group": 3}))
+            images, masked = f"{network['images'].iloc[0]:,}", f"{network['masked'].iloc[0]:.1f}"
+            rows.append([f"{MODELS[model]} {METHODS[method]}", "as configured", images, *configured, masked])
+            rows += [["", "strongest", "", *strong, ""], ["", "overstated by", "", *overstated, ""]]
+        header = ["Network", "", "Images", *(f"ε = {float(eps)}" for eps in of_data["eps"].unique()), "Masked"]
+        found.append((title(context, dataset), {"header": header, "rows": rows, "words": 2, "group": 3}))
     return found
 
 

@@ -116,6 +116,7 @@ def test_an_overstatement_is_said_in_words(small):
         cell for _, table in small[0]["readings"] for row in table["rows"] for cell in row if row[1] == "strongest"
     ]
     assert "0.00" in cells and sentences[0] in words(small[1])
+    assert {row[2] for _, table in small[0]["readings"] for row in table["rows"][::3]} == {"40"}  # images
 
 
 def test_illegible_cells_are_empty():
