@@ -76,7 +76,7 @@ def test_the_docs_tell_where_gradient_descent_ends():
     assert last["epoch"] == 1000 and row in (ROOT / "docs/training.md").read_text()
 
 
-PARTS = ["mnist", "cifar10", "cifar10-mlp", "cifar10-mlp-lcr-amr"]  # at the paper's epochs
+PARTS = ["mnist", "cifar10", "cifar10-mlp"]  # at the paper's epochs
 
 
 def over(base, change):
