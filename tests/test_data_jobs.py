@@ -43,12 +43,12 @@ def test_scripts_write_the_data_and_the_points(tmp_path, capsys):
     assert {path.name for path in npz.parent.iterdir()} == {"data.npz", "data.json", "margins.npz", "attack.npz"}
 
 
-def test_implausible_images_are_told(tmp_path, capsys, monkeypatch):
+def test_implausible_images_are_told(tmp_path, monkeypatch):
     told = []
     monkeypatch.setattr(data, "tell", told.append)
     np.savez(tmp_path / "mnist.npz", **{key: 255 - a if key[0] == "x" else a for key, a in arrays((28, 28)).items()})
     data.main(tmp_path / "a.npz", tmp_path / "a.json", "mnist", source="npz", root=tmp_path)
-    assert len(told) == 2 and all("mean of" in line and line in capsys.readouterr().out for line in told[:1])
+    assert len(told) == 2 and "mean of" in told[0]
 
 
 def test_jobs_that_prepare_data_import_no_torch(tmp_path):

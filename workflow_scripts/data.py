@@ -18,7 +18,6 @@ def main(npz, json, dataset, *, source, root, images=""):
         data = load(dataset, source=source, root=root)
     for doubt in doubts:
         tell(f"Warning: {doubt.message}")
-        print(f"Warning: {doubt.message}")
     about = data.provenance | {"images": images}
     write_arrays({key: getattr(data, key) for key in ARRAYS}, npz)
     write_json(about, json)
