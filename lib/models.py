@@ -12,6 +12,7 @@ from torch import nn
 SHAPES = {"mnist01": (1, 28, 28), "mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
 CLASSES = {"mnist01": 2, "mnist": 10, "cifar10": 10}
 HIDDEN = 1024
+LAYERS = {"all": (nn.Linear, nn.Conv2d), "linear": (nn.Linear,)}  # under the orthogonality term
 CNN_WIDTHS = {  # channels of the two blocks, width of the linear layers: Carlini and Wagner (2017), table 1
     (1, 28, 28): (32, 64, 200),
     (3, 32, 32): (64, 128, 256),
@@ -40,8 +41,7 @@ def build(dataset: str, model: str, *, seed: int = 0, dropout: float = 0.0) -> n
 
 def weights(model: nn.Module, layers: str = "all") -> list[nn.Parameter]:
     """Return the weight parameters of all linear and convolutional layers, or of the linear ones, first layer first."""
-    kinds = nn.Linear if layers == "linear" else nn.Linear | nn.Conv2d
-    return [layer.weight for layer in model.modules() if isinstance(layer, kinds)]
+    return [layer.weight for layer in model.modules() if isinstance(layer, LAYERS[layers])]
 
 
 def as_matrix(weight: torch.Tensor) -> torch.Tensor:

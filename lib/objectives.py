@@ -9,9 +9,12 @@ Standard training has lambda = beta = 0; Lipschitz regularisation (LCR) beta > 0
 from itertools import pairwise
 
 import torch
+from torch.nn import Parameter
 from torch.nn.functional import cross_entropy
 
 from .models import as_matrix, weights
+
+PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}  # of the penalty's products; None: the weights' own
 
 
 def feature_margin(logits: torch.Tensor, bias: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -42,7 +45,8 @@ def penalty(model: torch.nn.Module, layers: str = "all", folded_only: bool = Fal
     layers: "all", or "linear", which leaves the convolutions out. folded_only: only of weights that a layer computes
     from others, as weight and spectral norm do.
     """
-    return sum(orthogonality(as_matrix(w)) for w in weights(model, layers) if not (folded_only and _is_plain(w)))
+    chosen = [w for w in weights(model, layers) if not (folded_only and isinstance(w, Parameter))]
+    return sum(map(orthogonality, map(as_matrix, chosen)))
 
 
 @torch.no_grad()
@@ -53,7 +57,7 @@ def add_penalty_gradient(model: torch.nn.Module, beta: float, layers: str = "all
     Gradients are laid out in memory as the weights are. Frozen weights, and those computed from others, are left out.
     """
     for parameter in weights(model, layers):
-        if not (_is_plain(parameter) and parameter.requires_grad):
+        if not (isinstance(parameter, Parameter) and parameter.requires_grad):
             continue
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
@@ -63,14 +67,10 @@ def add_penalty_gradient(model: torch.nn.Module, beta: float, layers: str = "all
 def _excess(weight, precision):
     """(W W^T - I) W, the same as W (W^T W - I), of which the one with the smaller Gram matrix is computed."""
     wide = weight.shape[0] <= weight.shape[1]
-    factor = weight.bfloat16() if precision == "bfloat16" else weight
+    factor = weight.to(PRECISIONS[precision] or weight.dtype)
     gram = _gram(factor if wide else factor.T)
     gram.diagonal().copy_(weight.square().sum(int(wide)) - 1)  # in full precision: near 1 bfloat16 has steps of 0.004
     return gram @ factor if wide else factor @ gram
-
-
-def _is_plain(weight):
-    return isinstance(weight, torch.nn.Parameter)
 
 
 def _gram(v):
@@ -107,8 +107,8 @@ def retract(model: torch.nn.Module, beta: float, layers: str = "all", precision:
     The retraction step of Cisse et al. (2017), section 4.2, taken after an update instead of the penalty. Frozen
     weights stay; ValueError for one that a layer computes from others, as weight and spectral norm do.
     """
-    moved = [weight for weight in weights(model, layers) if weight.requires_grad or not _is_plain(weight)]
-    if not all(map(_is_plain, moved)):
+    chosen = weights(model, layers)
+    if not all(isinstance(weight, Parameter) for weight in chosen):
         raise ValueError("a weight is computed from others (weight or spectral norm): retraction needs plain ones")
-    for weight in map(as_matrix, moved):
+    for weight in (as_matrix(weight) for weight in chosen if weight.requires_grad):
         weight.sub_(_excess(weight, precision), alpha=beta)

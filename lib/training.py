@@ -9,10 +9,11 @@ import numpy as np
 import torch
 
 from .inputs import labels, points
-from .objectives import add_penalty_gradient, batch_loss, penalty, retract
+from .models import LAYERS
+from .objectives import PRECISIONS, add_penalty_gradient, batch_loss, penalty, retract
 
-CHOICES = {"orthogonality": ("penalty", "retraction"), "layers": ("all", "linear")}
-CHOICES |= {"precision": ("float32", "bfloat16"), "gradient": ("batch", "all")}
+CHOICES = {"orthogonality": ("penalty", "retraction"), "layers": LAYERS, "precision": PRECISIONS}
+CHOICES |= {"gradient": ("batch", "all")}
 ERROR_BATCH = 1000  # images at once where only predictions are wanted
 Array = np.ndarray | torch.Tensor
 
@@ -104,9 +105,8 @@ def train(
 def error(model: torch.nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
     """Return the share of points that `model` classifies wrongly, in percent; x and y as in `train`, on its device."""
     model.eval()
-    wrong = sum(
-        (model(a).argmax(1) != b).sum() for a, b in zip(x.split(ERROR_BATCH), y.split(ERROR_BATCH), strict=True)
-    )
+    batches = zip(x.split(ERROR_BATCH), y.split(ERROR_BATCH), strict=True)
+    wrong = sum((model(a).argmax(1) != b).sum() for a, b in batches)
     return 100 * wrong.item() / len(y)
 
 

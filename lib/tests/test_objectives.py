@@ -118,3 +118,13 @@ def test_the_length_of_rows_is_not_rounded_to_bfloat16(shape):
     retract(model, 0.5, precision="bfloat16")
     pull = (before - model.weight.detach()) / 0.5
     assert ((pull * before).sum() / before.square().sum()).item() == pytest.approx(1.05**2 - 1, rel=1e-3)
+
+
+@pytest.mark.parametrize("act", [add_penalty_gradient, retract])
+@pytest.mark.parametrize("slip", [{"precision": "bf16"}, {"layers": "linaer"}])
+def test_a_misspelt_choice_is_not_taken_for_another(act, slip):
+    model = torch.nn.Linear(3, 2)
+    before = model.weight.detach().clone()
+    with pytest.raises(KeyError, match=next(iter(slip.values()))):
+        act(model, 0.5, **slip)
+    assert torch.equal(before, model.weight)
