@@ -36,7 +36,7 @@ def other_settings(config):
 def differences(restored, now):
     """Yield where in the config `now` a setting of a restored network stands, what it was, and what it is."""
     was = plain(completed(restored))
-    keys = [f"{section}.{name}" for section in SECTIONS for name in now[section]]
+    keys = [f"{section}.{name}" for section in SECTIONS if section in was for name in now[section]]
     for dataset, model in configured({"runs": was["only"]}):
         for key in keys:
             if key in FREE or not bears(key, model, was["only"][dataset][model]):

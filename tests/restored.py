@@ -27,8 +27,8 @@ def part_in(tmp_path):
     return folder
 
 
-def restore(folder, to):
-    restoring.main([str(folder), "--results", f"{to}/results", "--logs", f"{to}/logs"])
+def restore(folder, to, *options):
+    restoring.main([str(folder), "--results", f"{to}/results", "--logs", f"{to}/logs", *options])
     return to / "results"
 
 

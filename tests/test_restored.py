@@ -87,7 +87,7 @@ def test_parts_from_before_and_after_a_key_came_about_go_together(part, tmp_path
 def test_several_seeds_name_a_method_once(part, tmp_path):
     about = json.loads((part / "run.json").read_text())
     records = [run | {"seed": seed} for seed in (0, 1) for run in about["runs"]]
-    settings = settings_of(about, records, Namespace(results=tmp_path / "r", logs=tmp_path / "l"))
+    settings = settings_of(about, records, Namespace(results=tmp_path / "r", logs=tmp_path / "l", networks=False))
     assert {*settings["only"]["mnist"]} == {"mlp"} and sorted(settings["only"]["mnist"]["mlp"]) == ["amr", "lcr", "std"]
 
 
@@ -104,6 +104,31 @@ def test_a_setting_that_bears_on_nothing_there_is_free(part, tmp_path):
     assert other_settings(config) is None
     config["objective"]["lambda"] = 1
     assert "objective.lambda was 0.1 for" in other_settings(config)
+
+
+def test_networks_alone_may_be_measured_with_other_settings_but_not_trained_with_others(part, tmp_path):
+    results = restore(part, tmp_path, "--networks")
+    assert [path.name for path in (results / "train/mnist/mlp").iterdir()] == ["std"]  # whose weights are there
+    assert {path.name for path in results.iterdir()} == {"data", "train", "restored.json", "settings.json"}
+    assert "measured" not in json.loads((results / "train/mnist/mlp/std/seed0/run.json").read_text())
+    config = json.loads((results / "settings.json").read_text())
+    assert config["margins"]["followed"] == []  # of one epoch there are weights
+    config["attack"]["iterations"], config["points"]["test"] = 10, 20
+    assert other_settings(config) is None
+    config["training"]["momentum"] = 0
+    assert "restored.json: training.momentum was 0.9 for" in other_settings(config)
+
+
+def test_networks_alone_and_whole_results_do_not_mix(part, tmp_path):
+    restore(part, tmp_path / "networks", "--networks")
+    restore(part, tmp_path / "networks", "--networks")
+    with pytest.raises(ValueError, match="networks alone were put back there: choose another --results"):
+        restore(part, tmp_path / "networks")
+    restore(part, tmp_path / "whole")
+    with pytest.raises(ValueError, match="results were put back there: choose another --results"):
+        restore(part, tmp_path / "whole", "--networks")
+    with pytest.raises(ValueError, match="cifar10-mlp has no weights of networks"):
+        restore(COMMITTED / "cifar10-mlp", tmp_path / "none", "--networks")
 
 
 def test_a_record_that_is_a_folder_is_named(tmp_path):

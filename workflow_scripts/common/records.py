@@ -37,9 +37,10 @@ PROVENANCE = {"type": "object", "required": ["dataset", *OF_IMAGES], "properties
 SECTIONS = ["training", "objective", "points", "margins", "attack", "bracket", "strong", "masking", "convergence"]
 OF_SECTIONS = {name: {"type": "object"} for name in SECTIONS}
 METHODS_BY_MODEL = {"type": "object", "additionalProperties": {"type": "array", "items": NAMES["method"]}}
-SETTINGS = {  # settings.json and restored.json, of results that were put back
+TRAINED = ["training", "objective"]  # the sections that make a network
+SETTINGS = {  # settings.json and restored.json, of results that were put back, or of networks alone
     "type": "object",
-    "required": ["only", *SECTIONS],
+    "required": ["only", *TRAINED],
     "properties": OF_SECTIONS
     | {"only": {"type": "object", "minProperties": 1, "additionalProperties": METHODS_BY_MODEL}},
 }

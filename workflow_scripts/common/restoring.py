@@ -4,7 +4,8 @@ python -m workflow_scripts.common.restoring reference_results/mnist --results re
 
 writes the small tables, records and final weights that the folder was gathered from (numbers to six digits), and beside
 them settings.json, the config file of that run, and restored.json, the same, by which later configs are checked.
-Several folders of the same settings may be put back to one place.
+Several folders of the same settings may be put back to one place. With --networks only the networks whose weights are
+released are put back, and nothing that was measured on them: attack and measure them anew, with settings of your own.
 """
 
 import argparse
@@ -17,7 +18,16 @@ from report.results import COLUMNS, FOLDERS, LINEAR, METHODS, RUN, Run
 from workflow_scripts.common.checkpoints import epochs_kept, save
 from workflow_scripts.common.defaults import completed
 from workflow_scripts.common.files import whole_file, write_json, write_table
-from workflow_scripts.common.records import PROVENANCE, SETTINGS, TRAINING, read_json, record_in, run_of
+from workflow_scripts.common.records import (
+    PROVENANCE,
+    SECTIONS,
+    SETTINGS,
+    TRAINED,
+    TRAINING,
+    read_json,
+    record_in,
+    run_of,
+)
 from workflow_scripts.common.released import read_about, read_tables, read_weights, runs_in
 
 WIDE = {"attacks": "broken_at", "strong": "held"}  # a line a point there, with a column an eps
@@ -35,7 +45,10 @@ def main(argv=None):
     records = [{"measured": about["commit"]} | record for record in about["runs"]]  # by an earlier commit, too
     tables = read_tables(given.folder, records)
     weights = [read_weights(given.folder, record) for record in records]
+    if given.networks:
+        records, weights, tables = networks_alone(given.folder, records, weights, tables)
     settings = settings_of(about, records, given)
+    refuse_other_settings(settings, given)
     record_of_all = joined(settings, record_in(given.results))
     config = joined(settings, given.results / "settings.json")  # which may have been edited
     refuse_others(about["data"], records, given.results)
@@ -49,11 +62,15 @@ def main(argv=None):
         for part, lines in separated(table, name):
             write_table(lines.dropna(axis=1, how="all"), given.results / part)
     write_seconds(about["seconds"], tables, given.logs)
-    write_json(record_of_all, given.results / "restored.json")
+    write_json(bound(record_of_all, given), given.results / "restored.json")
     write_json(config, given.results / "settings.json")
     go_on = f"snakemake --cores 2 --configfile {given.results / 'settings.json'}"
-    print(f"{len(records)} runs restored; draw a figure, say: {go_on} -- paper_figures/fig6.pdf")
-    print(f"to train or measure more, make the points: {go_on} --until points; then call this once more")
+    if not given.networks:
+        print(f"networks put back: {len(records)}; draw a figure, say: {go_on} -- paper_figures/fig6.pdf")
+        print(f"to train or measure more, make the points: {go_on} --until points; then call this once more")
+    else:
+        print(f"networks put back: {len(records)}; make the data: {go_on} --until data; call this once more; then")
+        print(f"attack them, say, with settings of your own: {go_on} mine.yaml -- paper_figures/table1.tex")
 
 
 def arguments(argv):
@@ -61,6 +78,7 @@ def arguments(argv):
     parser.add_argument("folder", type=Path, help="a folder of reference results, with a run.json")
     parser.add_argument("--results", type=Path, required=True, help="where the run keeps its results")
     parser.add_argument("--logs", type=Path, required=True, help="where the run keeps its logs")
+    parser.add_argument("--networks", action="store_true", help="only the networks, to attack and measure them anew")
     given = parser.parse_args(argv)
     for path in (given.results, given.logs):
         if any(character in str(path) for character in "{}<>"):
@@ -68,8 +86,21 @@ def arguments(argv):
     return given
 
 
+def networks_alone(folder, records, weights, tables):
+    """Return records, weights and tables of the networks whose weights are released, as if nothing was measured."""
+    both = [({**record}, kept) for record, kept in zip(records, weights, strict=True) if kept]
+    if not both:
+        raise ValueError(f"{folder} has no weights of networks: put its results back, without --networks")
+    for record, _ in both:
+        del record["measured"]
+    records, weights = zip(*both, strict=True)
+    known, lines = {run_of(record) for record in records}, tables["curves"]
+    chosen = [run in known for run in lines[RUN].itertuples(index=False, name=None)]
+    return records, weights, {"curves": lines[chosen]}
+
+
 def settings_of(about, records, given):
-    """Return the config of the restored run; ValueError where others of what is there are not the same."""
+    """Return the config of the restored run."""
     settings, sources = dict(about["settings"]), {data["source"] for data in about["data"]}
     del settings["runs"]
     settings["only"] = {}
@@ -77,12 +108,29 @@ def settings_of(about, records, given):
         settings["only"].setdefault(dataset, {}).setdefault(model, []).append(method)
     settings["data"] = {"source": sources.pop() if len(sources) == 1 else "auto"}
     settings["pathvars"] = {"results": str(given.results), "logs": str(given.logs)}
-    if (path := record_in(given.results)).exists():
-        before, now = completed(read_json(path, SETTINGS, ELSEWHERE)), completed(settings)
-        for key in settings.keys() - {"only", "data"}:
-            if before.get(key) != now[key]:
-                raise ValueError(f"{path} has another {key} than these results: {ELSEWHERE}")
+    if given.networks:
+        settings["margins"] = settings["margins"] | {"followed": []}  # only the last weights are there
     return settings
+
+
+def bound(settings, given):
+    """Return what a config must keep to: all settings, of networks alone those that they were trained with."""
+    return {key: of for key, of in settings.items() if not given.networks or key in TRAINED or key not in SECTIONS}
+
+
+def refuse_other_settings(settings, given):
+    """Raise ValueError where others of what is there are not the same, or where other things were put back there."""
+    if not (path := record_in(given.results)).exists():
+        return
+    found = read_json(path, SETTINGS, ELSEWHERE)
+    if given.networks == ("attack" in found):
+        raise ValueError(
+            f"{path}: {'results' if given.networks else 'networks alone'} were put back there: {ELSEWHERE}"
+        )
+    before, now = completed(found), completed(bound(settings, given))
+    for key in now.keys() - {"only", "data"}:
+        if before.get(key) != now[key]:
+            raise ValueError(f"{path} has another {key} than these results: {ELSEWHERE}")
 
 
 def joined(settings, path):
