@@ -101,8 +101,8 @@ def figureS3(masking, context):
     looks = _nested(factors)
     for letter, ax, (dataset, model) in zip(LETTERS, axes.flat, shown, strict=False):
         runs = select(masking, dataset=dataset, model=model, method="std")
-        radius = f", ε = {runs['eps'].iloc[0]:g}" if len(runs) else ""
-        ax.set_title(f"({letter}) {title(context, dataset, model)}{radius}")
+        scale = f", ε = {runs['eps'].iloc[0]:g}, {runs['points'].iloc[0]:,} images" if len(runs) else ""
+        ax.set_title(f"({letter}) {title(context, dataset, model)}{scale}")
         if runs.empty:
             plots.not_run(ax)
             continue
