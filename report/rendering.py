@@ -17,7 +17,8 @@ def render(template, content):
         keep_trailing_newline=True,
     )
     environment.filters["embedded"] = _embedded
-    return environment.get_template(template).render(content)
+    text = environment.get_template(template).render(content)
+    return text.replace("ε = ", "ε\u00a0=\u00a0") if template.endswith("html.j2") else text  # stays on one line
 
 
 def _embedded(path):
