@@ -9,6 +9,7 @@ import pytest
 
 from rules.restored import other_settings
 from tests.restored import COMMITTED, change, part_in, restore
+from workflow_scripts.common.checkpoints import load_state, save
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.records import read_datasets
 from workflow_scripts.common.restoring import settings_of
@@ -118,6 +119,16 @@ def test_networks_alone_may_be_measured_with_other_settings_but_not_trained_with
     assert other_settings(config) is None
     config["training"]["momentum"] = 0
     assert "restored.json: training.momentum was 0.9 for" in other_settings(config)
+
+
+def test_other_weights_in_the_place_of_a_network_are_replaced(part, tmp_path, capsys):
+    path = restore(part, tmp_path, "--networks") / "train/mnist/mlp/std/seed0/checkpoints.safetensors"
+    right = path.read_bytes()
+    assert "would be deleted and trained anew" in capsys.readouterr().out
+    save(path, {200: {name: tensor + 1 for name, tensor in load_state(path, 200).items()}}, {})
+    (tmp_path / "results/data/mnist.npz").touch()
+    restore(part, tmp_path, "--networks")
+    assert path.read_bytes() == right and "newer than the data" in capsys.readouterr().out
 
 
 def test_networks_alone_and_whole_results_do_not_mix(part, tmp_path):

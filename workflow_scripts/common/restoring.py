@@ -13,9 +13,10 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from report.results import COLUMNS, FOLDERS, LINEAR, METHODS, RUN, Run
-from workflow_scripts.common.checkpoints import epochs_kept, save
+from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
 from workflow_scripts.common.defaults import completed
 from workflow_scripts.common.files import whole_file, write_json, write_table
 from workflow_scripts.common.records import (
@@ -68,9 +69,12 @@ def main(argv=None):
     if not given.networks:
         print(f"networks put back: {len(records)}; draw a figure, say: {go_on} -- paper_figures/fig6.pdf")
         print(f"to train or measure more, make the points: {go_on} --until points; then call this once more")
+    elif all((given.results / f"data/{record['dataset']}.npz").exists() for record in records):
+        print(f"networks put back, newer than the data: {len(records)}; attack or measure them, say:")
+        print(f"{go_on} mine.yaml -- paper_figures/table1.tex")
     else:
-        print(f"networks put back: {len(records)}; make the data: {go_on} --until data; call this once more; then")
-        print(f"attack them, say, with settings of your own: {go_on} mine.yaml -- paper_figures/table1.tex")
+        print(f"networks put back: {len(records)}; now make the data: {go_on} --until data")
+        print("then call this once more: networks that are older than the data would be deleted and trained anew")
 
 
 def arguments(argv):
@@ -160,11 +164,19 @@ def refuse_others(datasets, records, results):
 def restore_training(record, kept, folder):
     """Write the record of a training run and its weights `kept`, {epoch: state_dict}, unless they are there."""
     path = folder / "checkpoints.safetensors"
-    if kept and path.exists() and {*kept} <= {*epochs_kept(path)}:  # with those of other epochs, maybe
-        path.touch()
+    if kept and path.exists() and all(holds(path, epoch, state) for epoch, state in kept.items()):
+        path.touch()  # with those of other epochs, maybe
     elif kept:
         save(path, kept, {name: record[name] for name in RUN})
     write_json(record, folder / "run.json")
+
+
+def holds(path, epoch, state):
+    """Whether a checkpoint file has these very weights of an epoch."""
+    if epoch not in epochs_kept(path):
+        return False
+    there = load_state(path, epoch)
+    return there.keys() == state.keys() and all(torch.equal(there[name], state[name]) for name in state)
 
 
 def write_seconds(seconds, tables, logs):
