@@ -87,6 +87,8 @@ def rising(given, case, summary):
     values = summary.pivot(index="seed", columns="epoch", values="minimum").dropna(axis=1)
     values = values.to_numpy()[:, spaced(values.columns)]
     points = summary["points"].min()
+    if values.shape[1] < 2:
+        return Row(case, short="1 measured epoch")  # no change of a value from itself
     row = Row(case, values[:, -1].mean() - values[:, 0].mean(), unit="L2", seeds=len(values), above=0)
     if values.shape[1] < claims.CHECKPOINTS:
         return row._replace(short=f"{values.shape[1]} measured epochs")

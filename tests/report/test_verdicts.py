@@ -183,6 +183,14 @@ def test_a_change_that_is_first_measured_late_says_nothing(made):
         assert all("first measured at epoch" in row.short for row in claims[key].rows)
 
 
+def test_of_one_measured_epoch_no_change_is_told(made):
+    tables, context = made
+    last = {name: without("model != 'lr' and epoch < 200")(tables[name]) for name in BY_EPOCH}
+    for key in ("3", "4a", "4b"):
+        rows = [row for row in verdict(key, tables | last, context).rows if row.case.model != "lr"]
+        assert rows and all(row.short.startswith("1 measured epoch") and pd.isna(row.effect) for row in rows)
+
+
 def test_a_stand_in_is_never_judged_but_the_rest_is(made):
     tables, context = made
     datasets = context.datasets | {"cifar10": context.datasets["cifar10"] | {"stand_in": True}}
