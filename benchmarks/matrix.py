@@ -5,7 +5,6 @@ them as one run. README.md shows the same matrix without its effects.
 """
 
 import argparse
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -17,7 +16,9 @@ from report.claims import FAILS, HOLDS, OPEN
 from report.results import COLUMNS, Context
 from report.settings import networks
 from report.verdicts import judge
+from workflow_scripts.common.defaults import completed
 from workflow_scripts.common.files import write_text
+from workflow_scripts.common.released import read_about
 
 from .scaling import ROOT, markdown
 
@@ -43,8 +44,8 @@ def judged(folder):
     tables, data, found = {name: [] for name in COLUMNS}, {}, {}
     base = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     for part in PARTS:
-        about = json.loads((folder / part / "run.json").read_text(encoding="utf-8"))
-        settings = _over(base, about["settings"]) | {"runs": about["settings"]["runs"]}
+        about = read_about(folder / part / "run.json")
+        settings = base | completed(about["settings"])
         data |= {of["dataset"]: of for of in about["data"]}
         found |= {name: of for name, of in networks(settings).items() if settings["runs"][name[0]][name[1]]}
         for path in (folder / part).glob("*.csv*"):
@@ -72,12 +73,6 @@ def cell(of):
         return ""
     interval = f" ({of['interval']})" if of["interval"] else ""
     return f"**{of['badge']['symbol']}** {of['effect']}{interval}"
-
-
-def _over(base, change):
-    """A config with the keys of another on top, as Snakemake merges them."""
-    both = [key for key in change if isinstance(change[key], dict) and isinstance(base.get(key), dict)]
-    return base | change | {key: _over(base[key], change[key]) for key in both}
 
 
 if __name__ == "__main__":

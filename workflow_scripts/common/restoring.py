@@ -92,12 +92,11 @@ def arguments(argv):
 
 def networks_alone(folder, records, weights, tables):
     """Return records, weights and tables of the networks whose weights are released, as if nothing was measured."""
-    both = [({**record}, kept) for record, kept in zip(records, weights, strict=True) if kept]
+    both = [(record, kept) for record, kept in zip(records, weights, strict=True) if kept]
     if not both:
         raise ValueError(f"{folder} has no weights of networks: put its results back, without --networks")
-    for record, _ in both:
-        del record["measured"]
-    records, weights = zip(*both, strict=True)
+    records = [{key: of for key, of in record.items() if key != "measured"} for record, _ in both]
+    weights = [kept for _, kept in both]
     known, lines = {run_of(record) for record in records}, tables["curves"]
     chosen = [run in known for run in lines[RUN].itertuples(index=False, name=None)]
     return records, weights, {"curves": lines[chosen]}
