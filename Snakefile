@@ -15,7 +15,7 @@ sys.path.insert(0, PROJECT)  # its lib, report and rules come before packages of
 from rules.config_errors import first_mistake
 from rules.given import empty_mapping, meant
 from rules.places import prepare_scripts, unfit_place
-from rules.restored import other_settings
+from rules.restored import other_settings, other_training
 
 prepare_scripts(PROJECT)
 if mistake := unfit_place(PROJECT, workflow.workdir_init, sys.argv):
@@ -51,6 +51,12 @@ pathvars:
 
 
 include: "rules/common.smk"
+
+
+if mistake := other_training(config, images):
+    raise WorkflowError(mistake)
+
+
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/margins.smk"

@@ -1,7 +1,8 @@
 """python -m benchmarks.joined: table 1 of all parts of reference_results/ beside the published one, in its table1.*.
 
-Of a network that several parts hold, the one that was trained longest stands there; at a tie the first part by name, so
-that mnist stands before mnist-cnn-tau20, which has another setting than the paper.
+Of a network that several parts hold, the one that was trained longest stands there, then the cell of the most points or
+images, then the first part by name, so that mnist stands before mnist-cnn-tau20, which has another setting than the
+paper.
 """
 
 import argparse
@@ -42,9 +43,10 @@ def main(argv=None):
 
 def joined(folder):
     """Return the cells of all parts in the order of table 1, each with its part, settings and published value."""
-    table = pd.concat(part(path) for path in sorted(folder.glob("*/table1.csv")))
+    table = pd.concat([part(path) for path in sorted(folder.glob("*/table1.csv"))], ignore_index=True)
     table = table[table["epochs"] == table.groupby(NETWORK)["epochs"].transform("max")]
-    table = table.drop_duplicates([*NETWORK, "column"])
+    largest = table.sort_values("points", ascending=False, kind="stable").drop_duplicates([*NETWORK, "column"])
+    table = largest.sort_index()
     for name, order in {"dataset": DATASETS, "model": NETWORKS, "method": [*METHODS]}.items():
         table[name] = pd.Categorical(table[name], order)
     return with_published(table.sort_values(NETWORK, kind="stable").astype(dict.fromkeys(NETWORK, str)))

@@ -12,6 +12,7 @@ WORDS = {
     "test": "test points",
     "samples": "samples",
     "drawn": "samples extrapolated from",
+    "measured": "measured checkpoints",
     "images": "attacked images",
     "steps": "PGD steps",
     "strong_steps": "steps of the strong PGDs",
@@ -19,9 +20,9 @@ WORDS = {
 }
 DECISIVE = {  # what the lines of a tidy table depend on
     "curves": ["epochs"],
-    "margins": ["epochs", "train", "test", "samples", "drawn"],
-    "margin_summary": ["epochs", "train", "test", "samples", "drawn"],
-    "brackets": ["epochs", "train", "test", "samples", "drawn"],
+    "margins": ["epochs", "train", "test", "samples", "drawn", "measured"],
+    "margin_summary": ["epochs", "train", "test", "samples", "drawn", "measured"],
+    "brackets": ["epochs", "train", "test", "samples", "drawn", "measured"],
     "convergence": ["epochs", "samples", "checked"],
     "attacks": ["epochs", "images", "steps"],
     "strong": ["epochs", "images", "strong_steps"],
@@ -33,7 +34,8 @@ def paper(model):
     """Return the paper's Network (appendix A): the same on every data set."""
     if model in LINEAR:
         return Network(epochs=1000, train=500, test=500)
-    return Network(200, 500, 500, 51200, 51200, images=TEST_IMAGES, steps=1000, strong_steps=1000, checked=51200)
+    steps = {"steps": 1000, "strong_steps": 1000}
+    return Network(200, 500, 500, 51200, 51200, images=TEST_IMAGES, **steps, checked=51200, measured=10)
 
 
 class Stated(NamedTuple):

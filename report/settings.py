@@ -6,7 +6,7 @@ set and model. The most specific value wins: {mnist: {mlp: 1}} before {mnist: 2}
 
 from typing import NamedTuple
 
-from .results import LINEAR, MODELS, NETWORKS
+from .results import LINEAR, METHODS, MODELS, NETWORKS, Run
 
 # Keys that may differ by network, and the models that need a value.
 BY_NETWORK = dict.fromkeys(["threads", "training.epochs", "training.batch_size", "checkpoints"], tuple(MODELS))
@@ -31,6 +31,9 @@ class Network(NamedTuple):
     steps: int | None = None
     strong_steps: int | None = None
     checked: int | None = None  # samples drawn to follow the margins over them: figure S1
+    measured: int | None = (
+        None  # checkpoints at which the margins of Std are measured, or of the first method without it
+    )
 
 
 def setting(config, key, dataset, model):
@@ -73,6 +76,13 @@ def sgd_of(config, dataset, model):
     }
 
 
+def measured_epochs(config, run):
+    """Return the epochs at which margins are measured point by point; run: has dataset, model and method."""
+    epochs = setting(config, "checkpoints", run.dataset, run.model)
+    followed = run.model in LINEAR or run.method in setting(config, "margins.followed", run.dataset, run.model)
+    return epochs if followed else epochs[-1:]
+
+
 def picked(value, key, dataset, model):
     """Return where in a `value`, which may be a mapping by network, that for one network stands, and that."""
     if not isinstance(value, dict):
@@ -100,7 +110,11 @@ def network(config, dataset, model):
     attacked = of("attack.points"), of("attack.iterations"), of("strong.iterations")
     samples = of("margins.samples")
     drawn, checked = (n if n and n < samples else None for n in (of("margins.drawn"), of("convergence.drawn")))
-    return Network(of("training.epochs"), *points, samples, drawn, *attacked, checked)
+    methods = config["runs"][dataset].get(model) or METHODS  # a target of one's own may be a network that is not named
+    first = Run(dataset, model, min(methods, key=[*METHODS].index), 0)
+    return Network(
+        of("training.epochs"), *points, samples, drawn, *attacked, checked, len(measured_epochs(config, first))
+    )
 
 
 def configured(config):

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from report.results import FOLDERS, LINEAR, METHODS, MODELS, NETWORKS, OF_NETWORKS, OF_STD, SPLITS, TABLES, Run
 from report.departures import departures, scale
-from report.settings import networks, objective_of, setting, sgd_of
+from report.settings import measured_epochs, networks, objective_of, setting, sgd_of
 from rules.given import told
-from rules.images import images_of
+from rules.images import content_of, images_of
 from rules.params import by_name, epochs_in
+from rules.restored import is_released
 from rules.sources import digest, sources_of
 from rules.times import minutes
 
@@ -117,21 +118,27 @@ def kept_epochs(wildcards):
     Where a finished training kept these and more, what it kept: fewer epochs are no reason to train again.
     """
     epochs = of(wildcards, "training.epochs")
-    wanted = list(range(1, epochs + 1)) if wildcards.model in LINEAR else measured_epochs(wildcards)
+    wanted = list(range(1, epochs + 1)) if wildcards.model in LINEAR else measured_epochs(config, wildcards)
     folder = f"{run_folder('results')}/train/{{dataset}}/{{model}}/{{method}}/seed{{seed}}".format(**wildcards)
     kept = [epoch for epoch in epochs_in(f"{folder}/checkpoints.safetensors") if epoch <= epochs]
     return kept if set(wanted) <= set(kept) else wanted
 
 
-def measured_epochs(run):
-    """The epochs at which margins are measured point by point; run: wildcards, or a Run."""
-    epochs = of(run, "checkpoints")
-    return epochs if run.model in LINEAR or run.method in of(run, "margins.followed") else epochs[-1:]
-
-
 def last_epoch(wildcards):
     """The epoch of the network that is attacked."""
     return of(wildcards, "checkpoints")[-1]
+
+
+def unless_released(files):
+    """Inputs of a training; a network that was put back has none: if they were younger, it would be deleted."""
+    folder = run_folder("results") + "/train/{dataset}/{model}/{method}/seed{seed}"
+    return lambda wildcards: [] if is_released(Path(folder.format(**wildcards))) else files
+
+
+def alone(run):
+    """Whether a network was put back alone: its weights are in the folder of reference results that it came from."""
+    record = content_of(f"{run_folder('results')}/train/{run}/run.json")
+    return "released" in record and "measured" not in record
 
 
 def objective(wildcards):
@@ -180,7 +187,9 @@ def at_checkpoints(wanted):
     return [
         path
         for run in wanted
-        for epoch in (["points"] if run.model in LINEAR else [f"epoch{epoch}" for epoch in measured_epochs(run)])
+        for epoch in (
+            ["points"] if run.model in LINEAR else [f"epoch{epoch}" for epoch in measured_epochs(config, run)]
+        )
         for path in paths_of(f"{folder}/{epoch}.csv", [run])
     ]
 

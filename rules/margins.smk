@@ -90,7 +90,7 @@ rule bracket:
     params:
         **by_name(
             code=content("bracket"),
-            epochs=measured_epochs,
+            epochs=lambda wildcards: measured_epochs(config, wildcards),
             steps=for_network("bracket.steps"),
         ),
     message:

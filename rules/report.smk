@@ -61,7 +61,9 @@ rule reference:
         ],
         records=paths_of(rules.train.output.record, runs()),
         provenance=rules.reproduction.input.provenance,
-        checkpoints=paths_of(rules.train.output.checkpoints, runs(["mnist01", "mnist"])),
+        checkpoints=paths_of(
+            rules.train.output.checkpoints, [run for run in runs(["mnist01", "mnist"]) if not alone(run)]
+        ),
         code=sources("reference"),
     output:
         record="<reference>/run.json",

@@ -1,35 +1,38 @@
-"""Results that were put back are told with the settings of their run, so that the config must keep to these."""
+"""Results that were put back are told with the settings of their run, so that the config must keep to these.
+
+workflow_scripts/common/restoring.py left a record of these beside them, and of each training with its network.
+"""
 
 import json
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 from report.departures import CHOICES, PAPER
-from report.results import MODELS
-from report.settings import BY_NETWORK, configured, located, setting
+from report.results import MODELS, Run
+from report.settings import BY_NETWORK, configured, located, measured_epochs, objective_of, setting, sgd_of
 from rules.given import plain
+from rules.images import content_of
 from workflow_scripts.common.defaults import completed
-from workflow_scripts.common.records import SECTIONS, SETTINGS, read_json, record_in
+from workflow_scripts.common.records import SECTIONS, SETTINGS, TRAINED, TRAINING, read_json
 
 FREE = ("margins.followed",)  # what is run, not how: as runs, seeds and checkpoints, which are no SECTIONS
 STATED = PAPER | CHOICES
+AGAIN = "put the released results back once more, in another folder"
+REMEDY = "set it back, or run in another folder (pathvars: {results: ..., logs: ...})"
 
 
 def other_settings(config):
-    """Return the line on the first setting that is not as it was for the results that were put back, or None.
-
-    workflow_scripts/common/restoring.py left a record of their settings beside them.
-    """
-    path = record_in(Path(config.get("pathvars", {}).get("results", "results")))
+    """Return the line on the first setting that is not as it was for the results that were put back, or None."""
+    path = Path(config.get("pathvars", {}).get("results", "results"), "restored.json")
     if not path.exists():
         return None
     try:
-        restored = read_json(path, SETTINGS, "put the released results back once more, in another folder")
+        restored = read_json(path, SETTINGS, AGAIN)
     except ValueError as error:
         return str(error)
     for key, was, now in differences(restored, config):
-        remedy = "set it back, or run in another folder (pathvars: {results: ..., logs: ...})"
-        return f"{path}: {key} was {json.dumps(was)} for the results there, now it is {json.dumps(now)}; {remedy}."
+        return f"{path}: {key} was {json.dumps(was)} for the results there, now it is {json.dumps(now)}; {REMEDY}."
     return None
 
 
@@ -53,3 +56,60 @@ def bears(key, model, methods):
     if stated is None:
         return model in BY_NETWORK.get(key, MODELS)
     return model in stated.models and bool({*methods} & {*stated.methods})
+
+
+def is_released(folder):
+    """Whether the network in the folder of a training was put back: it is not trained anew, whatever is younger."""
+    return "released" in content_of(folder / "run.json") and (folder / "checkpoints.safetensors").exists()
+
+
+def other_training(config, images):
+    """Return the line on the first released network that the config wants trained or measured otherwise, or None.
+
+    images: a function that tells which images a run would be trained on now
+    """
+    results = Path(config.get("pathvars", {}).get("results", "results"))
+    for dataset, model in configured(config):
+        for method, seed in product(config["runs"][dataset][model], config["seeds"]):
+            run = Run(dataset, model, method, seed)
+            for line in unlike(run, results, config, images):
+                return line
+    return None
+
+
+def unlike(run, results, config, images):
+    """Yield lines on what of a network that was put back is not as the config wants it."""
+    path = results / f"train/{run}/run.json"
+    try:
+        record = read_json(path, TRAINING) if path.exists() else {}
+    except ValueError as error:
+        yield str(error)
+        return
+    if "measured" in record and not (results / "restored.json").exists():
+        yield f"{results}/restored.json is gone, which tells how the results there were measured: {AGAIN}."
+    if not is_released(path.parent):
+        return
+    if (before := record["released"]["images"]) != (now := images(run)):
+        yield f"{path}: it was trained on {before}, data.source has {now}; {REMEDY}."
+    was = training_of(completed({name: {} for name in TRAINED}), run) | by_key(record["objective"], record)
+    for key, now in training_of(config, run).items():
+        if was[key] != now:
+            yield f"{path}: {key} was {json.dumps(was[key])} in its training, now it is {json.dumps(now)}; {REMEDY}."
+    margins, kept = results / f"margins/{run}", record["released"]["epochs"]
+    wanted = [epoch for epoch in measured_epochs(config, run) if not (margins / f"epoch{epoch}.csv").exists()]
+    if not {*wanted} <= {*kept}:
+        remedy = f"leave {run.method} out of margins.followed to measure the last alone, or train in another folder"
+        yield f"{path}: it has the weights of epochs {kept}, margins are wanted of {wanted}; {remedy}."
+
+
+def training_of(config, run):
+    """Return {dotted key: value} of what decides the training of a run."""
+    more = {"epochs": setting(config, "training.epochs", run.dataset, run.model)}
+    more |= {"dropout": config["training"]["dropout"] if run.model == "cnn" else 0}
+    return by_key(objective_of(config, *run[:3]), sgd_of(config, *run[:2]) | more)
+
+
+def by_key(objective, training):
+    """Return terms of eq. (4), and what SGD was given, by their dotted keys in the config."""
+    terms = {f"objective.{'lambda' if name == 'lam' else name}": of for name, of in objective.items()}
+    return terms | {f"training.{name}": of for name, of in training.items()}

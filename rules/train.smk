@@ -4,8 +4,8 @@
 rule train:
     """Train one network and keep its weights at the configured epochs (of a linear model at every one)."""
     input:
-        data="<results>/data/{dataset}.npz",
-        code=sources("train"),
+        data=unless_released("<results>/data/{dataset}.npz"),
+        code=unless_released(sources("train")),
     output:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
         curve="<results>/train/{dataset}/{model}/{method}/seed{seed}/curve.csv",

@@ -92,7 +92,7 @@ def test_hours_are_the_configured_work_over_the_rates():
         "training": {"epochs": {"lr": 3, "mlp": 6}},
         "points": {"train": 10, "test": 20, "whole": []},
         "strong": {"iterations": 9},
-        "margins": {"samples": 400, "drawn": None},
+        "margins": {"samples": 400, "drawn": None, "followed": []},
         "convergence": {"drawn": None},
         "checkpoints": {"lr": [1], "mlp": [1, 2]},
         "attack": {"points": None, "eps": {"mnist": [0.5, 1.0]}, "iterations": 9},

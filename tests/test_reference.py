@@ -8,6 +8,7 @@ from benchmarks.joined import joined
 from report import answer
 from report.results import METHODS, NETWORK
 from tests.workflow import ROOT
+from workflow_scripts.common.released import read_about, refuse_other_files
 
 COMMITTED = ROOT / "reference_results"
 
@@ -15,6 +16,11 @@ COMMITTED = ROOT / "reference_results"
 def test_the_committed_results_stay_small():
     weights = [path.stat().st_size for path in COMMITTED.rglob("*.safetensors")]
     assert sum(weights) < 15e6 and sum(path.stat().st_size for path in COMMITTED.rglob("*")) - sum(weights) < 18e6
+
+
+@pytest.mark.parametrize("part", [path.parent for path in COMMITTED.glob("*/run.json")], ids=lambda part: part.name)
+def test_a_part_has_the_files_that_its_record_names(part):
+    refuse_other_files(part, read_about(part / "run.json"))
 
 
 def test_the_joined_table_is_that_of_the_parts():

@@ -7,8 +7,9 @@ from contextlib import nullcontext
 import pandas as pd
 import pytest
 
-from rules.restored import other_settings
-from tests.restored import COMMITTED, change, part_in, restore
+from rules.restored import is_released, other_settings, other_training
+from tests.restored import COMMITTED, change, part_in, restore, sealed
+from tests.workflow import copy_project, planned, snakemake
 from workflow_scripts.common.checkpoints import load_state, save
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.records import read_datasets
@@ -55,10 +56,10 @@ def test_the_settings_that_were_left_may_be_edited_and_are_then_refused(part, tm
     config["attack"]["step"] = 0.5
     (results / "settings.json").write_text(json.dumps(config))
     assert "restored.json: attack.step was 0.01 for the results there" in other_settings(config)
-    (results / "restored.json").unlink()  # as an earlier version left them
-    assert other_settings(config | {"strong": {"iterations": 3}}).startswith(
-        f"{results}/settings.json: strong.iterations"
-    )
+    (results / "restored.json").unlink()
+    assert other_settings(config) is None
+    said = other_training(config | {"runs": config["only"]}, mnist)
+    assert said.startswith(f"{results}/restored.json is gone, which tells how the results there were measured: put the")
 
 
 def test_what_is_there_is_known_whatever_became_of_the_config(part, tmp_path):
@@ -82,7 +83,7 @@ def test_parts_from_before_and_after_a_key_came_about_go_together(part, tmp_path
     for precision, same in (("float32", True), ("bfloat16", False)):
         about["settings"]["objective"]["precision"] = precision
         change(part / "run.json", settings=about["settings"])
-        with nullcontext() if same else pytest.raises(ValueError, match="another objective than these results"):
+        with nullcontext() if same else pytest.raises(ValueError, match=r"another objective\.precision than these"):
             restore(part, tmp_path)
 
 
@@ -100,7 +101,7 @@ def test_a_setting_that_bears_on_nothing_there_is_free(part, tmp_path):
         table = pd.read_csv(path)
         table[table["method"] == "amr"].to_csv(path, index=False)
     (part / "masking.csv").unlink()
-    config = json.loads((restore(part, tmp_path) / "settings.json").read_text())
+    config = json.loads((restore(sealed(part), tmp_path) / "settings.json").read_text())
     config["masking"] = {"points": 7, "floors": [0], "factors": [2]}  # of std
     config["training"]["dropout"] = 0.5  # of the CNN
     assert other_settings(config) is None
@@ -111,24 +112,90 @@ def test_a_setting_that_bears_on_nothing_there_is_free(part, tmp_path):
 def test_networks_alone_may_be_measured_with_other_settings_but_not_trained_with_others(part, tmp_path):
     results = restore(part, tmp_path, "--networks")
     assert [path.name for path in (results / "train/mnist/mlp").iterdir()] == ["std"]  # whose weights are there
-    assert {path.name for path in results.iterdir()} == {"data", "train", "restored.json", "settings.json"}
-    assert "measured" not in json.loads((results / "train/mnist/mlp/std/seed0/run.json").read_text())
+    assert {path.name for path in results.iterdir()} == {"data", "train", "settings.json"}
+    assert is_released(results / "train/mnist/mlp/std/seed0")
     config = json.loads((results / "settings.json").read_text())
-    assert config["margins"]["followed"] == []  # of one epoch there are weights
-    config["attack"]["iterations"], config["points"]["test"] = 10, 20
-    assert other_settings(config) is None
-    config["training"]["momentum"] = 0
-    assert "restored.json: training.momentum was 0.9 for" in other_settings(config)
+    assert config["margins"] == {"followed": []} and "attack" not in config  # which would win over one's own
+    assert other_training(config | {"runs": config["only"]}, mnist) is None
+    for path in (results / "data").iterdir():  # which no longer decide anything
+        path.unlink()
+    assert other_training(config | {"runs": config["only"], "seeds": [1]}, mnist) is None  # of which there is none
 
 
-def test_other_weights_in_the_place_of_a_network_are_replaced(part, tmp_path, capsys):
+def mnist(_):
+    return "MNIST"
+
+
+@pytest.mark.parametrize("options", [[], ["--networks"]])
+@pytest.mark.parametrize(
+    "changed, line",
+    [
+        ({"training": {"momentum": 0}}, "training.momentum was 0.9 in its training, now it is 0; set it back, or run"),
+        ({"training": {"epochs": {"mlp": 100}}}, "training.epochs was 200 in its training, now it is 100;"),
+        ({"training": {"batch_size": {"mnist": {"mlp": 64}}}}, "training.batch_size was 128 in its training"),
+        ({"training": {"gradient": "all"}}, 'training.gradient was "batch" in its training, now it is "all"'),
+        ({"training": {"dropout": 0.5}}, None),  # of a CNN
+        ({"objective": {"beta": 1}}, None),  # standard training has no such term
+        ({"checkpoints": [10, 200]}, None),
+    ],
+)
+def test_a_network_that_was_put_back_is_told_as_it_was_trained(part, tmp_path, changed, line, options):
+    results = restore(part, tmp_path, *options)
+    config = json.loads((results / "settings.json").read_text())
+    config["margins"]["followed"] = []
+    config |= {key: config[key] | of if isinstance(of, dict) else of for key, of in changed.items()}
+    said = other_training(config | {"runs": {"mnist": {"mlp": ["std"]}}}, mnist)
+    if line is None:
+        assert said is None
+    else:
+        assert said.startswith(f"{results}/train/mnist/mlp/std/seed0/run.json: ") and line in said
+
+
+def test_an_epoch_whose_weights_are_not_released_is_refused_before_it_is_looked_for(part, tmp_path):
+    results = restore(part, tmp_path, "--networks")
+    config = json.loads((results / "settings.json").read_text())
+    config |= {"runs": config["only"], "margins": {"followed": ["std"]}, "checkpoints": [10, 200]}
+    assert "epochs [200], margins are wanted of [10, 200]; leave std out of margins.followed" in other_training(
+        config, mnist
+    )
+    (results / "margins/mnist/mlp/std/seed0").mkdir(parents=True)
+    (results / "margins/mnist/mlp/std/seed0/epoch10.csv").touch()  # it was put back, too
+    assert other_training(config, mnist) is None
+
+
+def test_a_network_that_was_put_back_is_not_measured_on_other_images(part, tmp_path):
+    results = restore(part, tmp_path, "--networks")
+    config = json.loads((results / "settings.json").read_text())
+    config["runs"] = config["only"]
+    assert "it was trained on MNIST, data.source has another; set it back" in other_training(
+        config, lambda _: "another"
+    )
+    (results / "train/mnist/mlp/std/seed0/checkpoints.safetensors").unlink()  # and so it will be trained
+    assert other_training(config, lambda _: "another") is None
+    change(results / "train/mnist/mlp/std/seed0/run.json", released=5)
+    assert "run.json: $.released is not as a run writes it" in other_training(config, mnist)
+
+
+def test_a_network_that_was_put_back_is_not_trained_anew_whatever_is_younger(tmp_path):
+    project = copy_project(tmp_path)
+    results = restore(COMMITTED / "mnist", project, "--networks")
+    for path in (results / "data/mnist.npz", project / "workflow_scripts/train.py"):
+        path.write_text("# younger")
+    attacked = [f"{results}/attack/mnist/mlp/{method}/seed0.csv" for method in ("std", "amr")]
+    wanted = ["--configfile", f"{results}/settings.json", "--", *attacked]
+    assert planned(snakemake(project, "-n", *wanted)) == {"points": 1, "attack": 2}
+    (results / "train/mnist/mlp/amr/seed0/checkpoints.safetensors").unlink()
+    assert planned(snakemake(project, "-n", *wanted)) == {"points": 1, "train": 1, "attack": 2}
+    refused = snakemake(project, "-n", "--config", "training={momentum: 0.5}", *wanted, check=False)
+    assert "mnist/mlp/std/seed0/run.json: training.momentum was 0.9 in its training, now it is 0.5" in refused
+
+
+def test_other_weights_in_the_place_of_a_network_are_replaced(part, tmp_path):
     path = restore(part, tmp_path, "--networks") / "train/mnist/mlp/std/seed0/checkpoints.safetensors"
     right = path.read_bytes()
-    assert "would be deleted and trained anew" in capsys.readouterr().out
     save(path, {200: {name: tensor + 1 for name, tensor in load_state(path, 200).items()}}, {})
-    (tmp_path / "results/data/mnist.npz").touch()
     restore(part, tmp_path, "--networks")
-    assert path.read_bytes() == right and "newer than the data" in capsys.readouterr().out
+    assert path.read_bytes() == right
 
 
 def test_networks_alone_and_whole_results_do_not_mix(part, tmp_path):
@@ -165,7 +232,7 @@ def test_a_record_of_images_is_checked_before_a_figure_is_drawn(tmp_path, key, v
     "content", ['{"attack": {"iter', "[]", "null", "5", "{}", '{"only": 5}', '{"only": {}}', 10**5 * "["]
 )
 def test_settings_that_are_not_as_restoring_left_them_are_named(tmp_path, content):
-    (tmp_path / "settings.json").write_text(content)
+    (tmp_path / "restored.json").write_text(content)
     said = other_settings({"pathvars": {"results": str(tmp_path)}})
-    assert said.startswith(f"{tmp_path}/settings.json") and "put the released results back once more" in said
+    assert said.startswith(f"{tmp_path}/restored.json") and "put the released results back once more" in said
     assert "is not JSON" in said or "is not as a run writes it" in said

@@ -74,7 +74,8 @@ def other_training(results):
 
 
 def another_attack(results):
-    change(results / "restored.json", attack={})
+    settings = json.loads((results / "restored.json").read_text())
+    change(results / "restored.json", attack=settings["attack"] | {"step": 0.5})
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def another_attack(results):
     [
         (other_images, "data/mnist.json is of other images than"),
         (other_training, "run.json is of another training"),
-        (another_attack, "restored.json has another attack than"),
+        (another_attack, "restored.json has another attack.step than these results, 0.5 there and 0.01 here"),
         (broken_settings, "settings.json is not JSON, or is cut short"),
         (another_record, "data/mnist.json: it is not as a run writes it"),
         (another_list, "settings.json: it is not as a run writes it"),
@@ -138,6 +139,24 @@ def other_weights(part):
     shutil.copy(COMMITTED / "mnist/weights/mnist-cnn-amr-seed0.safetensors", path)
 
 
+def swapped_weights(part):
+    (path,) = (part / "weights").iterdir()
+    shutil.copy(COMMITTED / "mnist/weights/mnist-mlp-amr-seed0.safetensors", path)  # of the same kind
+
+
+def no_weights(part):
+    shutil.rmtree(part / "weights")
+
+
+def another_digit(part):
+    table = pd.read_csv(part / "masking.csv")
+    table.assign(robust=table["robust"] + 1).to_csv(part / "masking.csv", index=False)
+
+
+def a_table_more(part):
+    pd.read_csv(COMMITTED / "mnist/strong.csv.gz").query("model == 'mlp'").to_csv(part / "strong.csv", index=False)
+
+
 def no_list(part):
     (part / "run.json").write_text("[]")
 
@@ -181,6 +200,10 @@ def outside_logs(part):
         (other_network, "masking.csv holds other networks than run.json"),
         (no_column, "curves.csv: test_error is missing"),
         (other_weights, "mnist-mlp-std-seed0.safetensors is not a checkpoint of mlp on mnist"),
+        (swapped_weights, "mnist-mlp-std-seed0.safetensors is not the file that run.json was written for: fetch the"),
+        (no_weights, "mnist-mlp-std-seed0.safetensors is missing: fetch the folder again"),
+        (another_digit, "masking.csv is not the file that run.json was written for"),
+        (a_table_more, "strong.csv is not the file that run.json was written for"),
         (no_list, "run.json: it is not as a run writes it"),
         (not_json, "run.json is not JSON, or is cut short"),
         (outside, "run.json: $.runs[0].method is not as a run writes it"),

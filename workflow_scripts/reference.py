@@ -14,6 +14,7 @@ from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
 from workflow_scripts.common.files import whole_file, write_json
 from workflow_scripts.common.origin import commit
 from workflow_scripts.common.records import PROVENANCE, TRAINING, read_json, run_of
+from workflow_scripts.common.released import checksums
 from workflow_scripts.common.runner import call
 from workflow_scripts.common.tables import benchmarked
 
@@ -56,6 +57,7 @@ def main(tables, svm, pages, records, provenance, checkpoints, record, *, settin
         "data": datasets,
         "runs": trained,
         "seconds": {step: round(s, 1) for step, s in seconds.items()},
+        "sha256": checksums(folder),
         "machine": {"processor": platform.processor() or platform.machine(), "python": platform.python_version()},
         "versions": {name: version(name) for name in PACKAGES},
     }

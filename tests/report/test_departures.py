@@ -5,22 +5,32 @@ import yaml
 
 from report.departures import CHOICES, PAPER, departures, named, paper, scale
 from report.results import TABLES
-from report.settings import Network
+from report.settings import Network, network, networks
 from tests.workflow import ROOT
 
 NETWORKS = [("mnist", "mlp"), ("mnist", "cnn"), ("cifar10", "mlp"), ("cifar10", "cnn")]
 EVERY = ("std", "lcr", "amr")
 # Keys that are told as the scale, and those that need not be told: chance, place and speed, what is shown of a run.
 SCALE = ["training.epochs", "points.train", "points.test", "margins.samples", "margins.drawn", "attack.points"]
-SCALE += ["attack.iterations", "strong.iterations", "convergence.drawn"]
-SILENT = ["points.seed", "margins.seed", "attack.seed", "margins.precision", "margins.followed"]
+SCALE += ["attack.iterations", "strong.iterations", "convergence.drawn", "margins.followed"]
+SCALE += [f"checkpoints.{name}" for name in ("mlp", "cnn")]
+SILENT = ["points.seed", "margins.seed", "attack.seed", "margins.precision", "checkpoints.lr"]
 SILENT += [f"data.{name}" for name in ("source", "root")] + [f"runs.{name}" for name in ("mnist01", "mnist", "cifar10")]
-SILENT += [f"checkpoints.{name}" for name in ("lr", "mlp", "cnn")]
 
 
 @pytest.fixture
 def config():
     return yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def test_the_scale_tells_at_how_many_checkpoints_standard_training_is_measured(config):
+    config["checkpoints"]["cnn"], config["margins"]["followed"] = [1, 50, 200], {"mlp": ["amr"], "cnn": ["std"]}
+    told = scale(networks(config), ["margins"])
+    assert told == "Below the paper's scale: measured checkpoints 1 (MLP), 3 (CNN) instead of 10."
+    assert scale(networks(config), ["attacks"]) == ""
+    config["runs"]["mnist"] = {"mlp": ["lcr", "amr"], "cnn": []}  # the first of them is at the last checkpoint alone
+    assert network(config, "mnist", "mlp").measured == 1 and network(config, "mnist", "cnn").measured == 3
+    assert network(config, "mnist", "lr").measured is None  # at every epoch
 
 
 def test_the_scale_names_the_networks_for_which_it_holds():

@@ -27,10 +27,17 @@ Validator = extend(
 AGAIN = "delete it and run again"
 NAMES = {"dataset": {"enum": [*TITLES]}, "model": {"enum": [*MODELS]}, "method": {"enum": [*METHODS]}}
 COUNT, TEXT = {"type": "integer", "minimum": 0}, {"type": "string"}
+RELEASED = {  # of a network that was put back: its images, and the epochs of which there are weights
+    "type": "object",
+    "required": ["images", "epochs"],
+    "properties": {"images": TEXT, "epochs": {"type": "array", "items": COUNT}},
+}
 TRAINING = {  # of a run; names become paths
     "type": "object",
-    "required": [*RUN, "epochs", "seconds"],
-    "properties": NAMES | {"seed": COUNT, "epochs": COUNT | {"minimum": 1}, "seconds": {"type": "number"}},
+    "required": [*RUN, "objective", "epochs", "seconds"],
+    "properties": NAMES
+    | {"seed": COUNT, "objective": {"type": "object"}, "epochs": COUNT | {"minimum": 1}, "seconds": {"type": "number"}}
+    | {"released": RELEASED},
 }
 OF_IMAGES = {"title": TEXT, "origin": TEXT, "source": TEXT, "sha256": TEXT, "stand_in": {"type": "boolean"}}
 PROVENANCE = {"type": "object", "required": ["dataset", *OF_IMAGES], "properties": NAMES | OF_IMAGES}
@@ -38,7 +45,7 @@ SECTIONS = ["training", "objective", "points", "margins", "attack", "bracket", "
 OF_SECTIONS = {name: {"type": "object"} for name in SECTIONS}
 METHODS_BY_MODEL = {"type": "object", "additionalProperties": {"type": "array", "items": NAMES["method"]}}
 TRAINED = ["training", "objective"]  # the sections that make a network
-SETTINGS = {  # settings.json and restored.json, of results that were put back, or of networks alone
+SETTINGS = {  # settings.json and restored.json, of results that were put back; of networks alone the first
     "type": "object",
     "required": ["only", *TRAINED],
     "properties": OF_SECTIONS
@@ -58,12 +65,6 @@ def read_json(path, schema, remedy=AGAIN):
         place = "it" if mistake.json_path == "$" else mistake.json_path
         raise ValueError(f"{path}: {place} is not as a run writes it: {mistake.message[:80]}; {remedy}")
     return found
-
-
-def record_in(results):
-    """The file with the settings of results that were put back; an earlier version left them in its config file."""
-    path = Path(results, "restored.json")
-    return path if path.exists() else path.with_name("settings.json")
 
 
 def read_datasets(paths):

@@ -1,5 +1,6 @@
 """A folder of reference results, read and checked as a whole before anything is made of it."""
 
+import hashlib
 import zlib
 from functools import partial
 
@@ -7,13 +8,13 @@ import pandas as pd
 
 from report.results import COLUMNS, LINEAR, MAY_BE_EMPTY, RUN, Run
 from workflow_scripts.common.checkpoints import epochs_kept, load_model
-from workflow_scripts.common.records import OF_SECTIONS, PROVENANCE, SECTIONS, TRAINING, read_json, run_of
+from workflow_scripts.common.records import OF_SECTIONS, PROVENANCE, SECTIONS, TEXT, TRAINING, read_json, run_of
 
 EARLIER = "epochs_trained"  # a column of tables before settings could differ by network
 REMEDY = "fetch the folder again"
 ABOUT = {  # what run.json must hold
     "type": "object",
-    "required": ["commit", "settings", "data", "runs", "seconds"],
+    "required": ["commit", "settings", "data", "runs", "seconds", "sha256"],
     "properties": {
         "commit": {"type": "string"},
         "settings": {"type": "object", "required": ["runs", *SECTIONS], "properties": OF_SECTIONS},
@@ -24,6 +25,7 @@ ABOUT = {  # what run.json must hold
             "propertyNames": {"pattern": r"^\w+$"},
             "additionalProperties": {"type": "number"},
         },
+        "sha256": {"type": "object", "additionalProperties": TEXT},  # of the files that are read back
     },
 }
 
@@ -31,6 +33,22 @@ ABOUT = {  # what run.json must hold
 def read_about(path):
     """Return the contents of a run.json. ValueError names the file where it is none, or lacks something."""
     return read_json(path, ABOUT, REMEDY)
+
+
+def checksums(folder):
+    """Return {path in a folder of reference results: SHA-256} of its tidy tables and weights."""
+    paths = sorted([*folder.glob("*.csv*"), *folder.glob("weights/*.safetensors")])
+    kept = [path for path in paths if path.parent != folder or path.name.partition(".")[0] in COLUMNS]
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in kept}
+
+
+def refuse_other_files(folder, about):
+    """Raise ValueError where a table or weights of a folder are not those that its run.json was written for."""
+    there = checksums(folder)
+    for name in sorted(there.keys() | about["sha256"].keys()):
+        if there.get(name) != about["sha256"].get(name):
+            what = "missing" if name not in there else "not the file that run.json was written for"
+            raise ValueError(f"{folder / name} is {what}: {REMEDY}")
 
 
 def read_tables(folder, records):

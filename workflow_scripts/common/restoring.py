@@ -6,9 +6,11 @@ writes the small tables, records and final weights that the folder was gathered 
 them settings.json, the config file of that run, and restored.json, the same, by which later configs are checked.
 Several folders of the same settings may be put back to one place. With --networks only the networks whose weights are
 released are put back, and nothing that was measured on them: attack and measure them anew, with settings of your own.
+settings.json then says how they were trained, and no restored.json is left.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -26,10 +28,9 @@ from workflow_scripts.common.records import (
     TRAINED,
     TRAINING,
     read_json,
-    record_in,
     run_of,
 )
-from workflow_scripts.common.released import read_about, read_tables, read_weights, runs_in
+from workflow_scripts.common.released import read_about, read_tables, read_weights, refuse_other_files, runs_in
 
 WIDE = {"attacks": "broken_at", "strong": "held"}  # a line a point there, with a column an eps
 ELSEWHERE = "choose another --results"
@@ -46,11 +47,13 @@ def main(argv=None):
     records = [{"measured": about["commit"]} | record for record in about["runs"]]  # by an earlier commit, too
     tables = read_tables(given.folder, records)
     weights = [read_weights(given.folder, record) for record in records]
+    refuse_other_files(given.folder, about)
     if given.networks:
         records, weights, tables = networks_alone(given.folder, records, weights, tables)
+    records = [as_released(record, kept, about["data"]) for record, kept in zip(records, weights, strict=True)]
     settings = settings_of(about, records, given)
     refuse_other_settings(settings, given)
-    record_of_all = joined(settings, record_in(given.results))
+    record_of_all = joined(settings, given.results / "restored.json")
     config = joined(settings, given.results / "settings.json")  # which may have been edited
     refuse_others(about["data"], records, given.results)
 
@@ -63,18 +66,14 @@ def main(argv=None):
         for part, lines in separated(table, name):
             write_table(lines.dropna(axis=1, how="all"), given.results / part)
     write_seconds(about["seconds"], tables, given.logs)
-    write_json(bound(record_of_all, given), given.results / "restored.json")
     write_json(config, given.results / "settings.json")
     go_on = f"snakemake --cores 2 --configfile {given.results / 'settings.json'}"
-    if not given.networks:
-        print(f"networks put back: {len(records)}; draw a figure, say: {go_on} -- paper_figures/fig6.pdf")
-        print(f"to train or measure more, make the points: {go_on} --until points; then call this once more")
-    elif all((given.results / f"data/{record['dataset']}.npz").exists() for record in records):
-        print(f"networks put back, newer than the data: {len(records)}; attack or measure them, say:")
-        print(f"{go_on} mine.yaml -- paper_figures/table1.tex")
-    else:
-        print(f"networks put back: {len(records)}; now make the data: {go_on} --until data")
-        print("then call this once more: networks that are older than the data would be deleted and trained anew")
+    if given.networks:
+        print(f"networks put back: {len(records)}; attack or measure them, say: {go_on} mine.yaml")
+        return
+    write_json(record_of_all, given.results / "restored.json")
+    print(f"networks put back: {len(records)}; draw a figure, say: {go_on} -- paper_figures/fig6.pdf")
+    print(f"to train or measure more, make the points: {go_on} --until points; then call this once more")
 
 
 def arguments(argv):
@@ -102,38 +101,50 @@ def networks_alone(folder, records, weights, tables):
     return records, weights, {"curves": lines[chosen]}
 
 
+def as_released(record, kept, datasets):
+    """Return a record that says of which images and epochs a network is whose weights are `kept`: rules/train.smk."""
+    record = {key: of for key, of in record.items() if key != "released"}  # of a run that went on from a release
+    images = {data["dataset"]: data.get("images", data["sha256"]) for data in datasets}
+    return record | ({"released": {"images": images[record["dataset"]], "epochs": sorted(kept)}} if kept else {})
+
+
 def settings_of(about, records, given):
-    """Return the config of the restored run."""
-    settings, sources = dict(about["settings"]), {data["source"] for data in about["data"]}
-    del settings["runs"]
-    settings["only"] = {}
+    """Return the config of the restored run, of networks alone what they were trained with."""
+    sources = {data["source"] for data in about["data"]}
+    left_out = ({*SECTIONS} - {*TRAINED}) if given.networks else {}
+    settings = {key: of for key, of in about["settings"].items() if key not in ("runs", *left_out)} | {"only": {}}
     for dataset, model, method in dict.fromkeys(run_of(record)[:3] for record in records):  # once for all seeds
         settings["only"].setdefault(dataset, {}).setdefault(model, []).append(method)
     settings["data"] = {"source": sources.pop() if len(sources) == 1 else "auto"}
     settings["pathvars"] = {"results": str(given.results), "logs": str(given.logs)}
     if given.networks:
-        settings["margins"] = settings["margins"] | {"followed": []}  # only the last weights are there
+        settings["margins"] = {"followed": []}  # only the last weights are there
     return settings
-
-
-def bound(settings, given):
-    """Return what a config must keep to: all settings, of networks alone those that they were trained with."""
-    return {key: of for key, of in settings.items() if not given.networks or key in TRAINED or key not in SECTIONS}
 
 
 def refuse_other_settings(settings, given):
     """Raise ValueError where others of what is there are not the same, or where other things were put back there."""
-    if not (path := record_in(given.results)).exists():
+    whole, config = given.results / "restored.json", given.results / "settings.json"
+    if given.networks and whole.exists():
+        raise ValueError(f"{whole}: results were put back there: {ELSEWHERE}")
+    if not given.networks and config.exists() and not whole.exists():
+        raise ValueError(f"{config}: networks alone were put back there: {ELSEWHERE}")
+    if not (path := config if given.networks else whole).exists():
         return
-    found = read_json(path, SETTINGS, ELSEWHERE)
-    if given.networks == ("attack" in found):
-        raise ValueError(
-            f"{path}: {'results' if given.networks else 'networks alone'} were put back there: {ELSEWHERE}"
-        )
-    before, now = completed(found), completed(bound(settings, given))
-    for key in now.keys() - {"only", "data"}:
-        if before.get(key) != now[key]:
-            raise ValueError(f"{path} has another {key} than these results: {ELSEWHERE}")
+    before, now = completed(read_json(path, SETTINGS, ELSEWHERE)), completed(settings)
+    for key in [*TRAINED, "pathvars"] if given.networks else sorted(now.keys() - {"only", "data"}):
+        there, here = flat(before.get(key), key), flat(now[key], key)
+        for name in sorted(there.keys() | here.keys()):
+            if there.get(name) != here.get(name):
+                values = f"{json.dumps(there.get(name))} there and {json.dumps(here.get(name))} here"
+                raise ValueError(f"{path} has another {name} than these results, {values}: {ELSEWHERE}")
+
+
+def flat(value, key):
+    """Return {dotted key: value} of what stands below a key of a config."""
+    if not isinstance(value, dict):
+        return {key: value}
+    return {name: of for inner in value for name, of in flat(value[inner], f"{key}.{inner}").items()}
 
 
 def joined(settings, path):
@@ -156,7 +167,8 @@ def refuse_others(datasets, records, results):
             raise ValueError(f"{path} is of other images than the results: {ELSEWHERE}")
     for record in records:
         path = results / "train" / str(run_of(record)) / "run.json"
-        if path.exists() and read_json(path, TRAINING, ELSEWHERE) != record:
+        young = {"released": None}  # the record of an earlier version has no such key
+        if path.exists() and read_json(path, TRAINING, ELSEWHERE) | young != record | young:
             raise ValueError(f"{path} is of another training than the results: {ELSEWHERE}")
 
 
