@@ -75,11 +75,18 @@ def change(given, case, half, full, samples):
     return row._replace(interval=_enough(before.shape[1], partial(of_change, before, after)))
 
 
-def rare(given, case, hits, eps):
-    """Row on the share of true values in `hits` (seeds, points), in percentage points: hardly any."""
-    short = short_of(given, case, hits.shape[1], "attacks", eps=eps)
-    row = Row(case, 100 * hits.mean(), unit="pp", short=short, seeds=len(hits), below=claims.STEPS)
-    return row._replace(interval=_enough(hits.shape[1], partial(_scaled, of_rare, hits, 100)))
+def rare(given, case, least, most, eps):
+    """Row on a share of images, in percentage points, between those of true values in two arrays (seeds, points)."""
+    short = short_of(given, case, most.shape[1], "attacks", eps=eps)
+    row = Row(case, 100 * least.mean(), unit="pp", short=short, seeds=len(most), below=claims.STEPS)
+    if most.sum() > least.sum():
+        row = row._replace(note=f"{100 * most.mean():.1f} with images that a smaller ε broke late")
+    return row._replace(interval=_enough(most.shape[1], partial(_between, least, most)))
+
+
+def _between(least, most, level):
+    """From the lower end of the one share to the upper end of the other, in percentage points."""
+    return 100 * of_rare(least, level)[0], 100 * of_rare(most, level)[1]
 
 
 def rising(given, case, summary):

@@ -126,11 +126,14 @@ def _steps_suffice(given):
     for (dataset, model), method in product(PANELS, METHODS):
         name = f"{MODELS[model]}, {METHODS[method]}"
         runs = select(given.tables["attacks"], dataset=dataset, model=model, method=method)
+        anew = True  # which images were attacked at this eps: one that broke at a smaller one keeps that step
         for eps in _radii(runs):
             broken_at, _ = paired(*[select(runs, eps=eps)] * 2, "broken_at")
             steps = min(given.context.networks[dataset, model].steps, paper(model).steps)
             late = (broken_at > steps // 2) & (broken_at <= steps)
-            rows.append(rare(given, Case(dataset, model, f"{name}, ε = {eps:g}", (method,)), late, eps))
+            case = Case(dataset, model, f"{name}, ε = {eps:g}", (method,))
+            rows.append(rare(given, case, late & anew, late, eps))
+            anew = broken_at < 0
         rows += [Row(Case(dataset, model, name))] if runs.empty else []
     return rows
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy.stats import binomtest
 
-from benchmarks import steps
-from lib.attacks import HELD
+from benchmarks import steps, stopped
+from lib.attacks import HELD, breaking_steps
 from lib.models import build
 from report.results import METHODS
 from tests.workflow import ROOT
@@ -28,6 +28,17 @@ def test_verdicts_are_those_of_exact_intervals_and_of_all_rows_together(beyond, 
     assert found["verdict"] == verdict
     alone = steps.judged(pd.DataFrame(rows[:1])).iloc[0]["verdict"]
     assert alone == ("fails" if beyond >= 20 else verdict)
+
+
+def test_an_image_that_a_smaller_radius_broke_late_is_attacked_again_at_the_larger_ones():
+    network, radii = build("mnist", "mlp", seed=0).eval().requires_grad_(False), [0.3, 0.35, 0.4, 0.45, 0.5]
+    x = torch.rand(300, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    y, attack = network(x).argmax(1), {"step": 0.05, "iterations": 40}
+    alone = torch.stack([breaking_steps(network, x, y, eps=[eps], **attack)[:, 0] for eps in radii], 1)
+    first = alone.where(alone != HELD, 99).cummin(1).values
+    given = breaking_steps(network, x, y, eps=radii, **attack)
+    assert torch.equal(steps.soonest(network, x, y, given, radii, attack), first.where(first != 99, HELD))
+    assert (given > first).any()  # it keeps the late step
 
 
 def test_a_network_is_attacked_for_twice_the_steps(tmp_path):
@@ -52,3 +63,16 @@ def test_the_docs_show_the_table():
         ]
         name = f"{model.upper()}, {METHODS[method]}, {rows['images'].iloc[0]:,} images"
         assert len(cells) == 4 and f"| {name} | {' | '.join(cells)} |" in docs
+
+
+def test_the_docs_show_what_fewer_steps_would_have_left():
+    table = pd.read_csv(ROOT / "benchmarks/results/stopped.csv").query("eps >= 1.5")
+    docs = (ROOT / "docs/attack.md").read_text()
+    for count, rows in table.groupby("steps"):
+        cells = rows["held"].map("{:.1f}".format)  # by method, then by eps
+        assert len(cells) == 6 and f"| {count:,} | {' | '.join(cells)} |" in docs
+
+
+def test_fewer_steps_are_counted_from_the_soonest_step_at_any_radius():
+    found = stopped.line(("mnist", "mlp", "std", 0), 2.0, 300, torch.tensor([0, 299, 300, 301, HELD]))
+    assert (found["images"], found["held"], found["method"]) == (5, 40, "std")

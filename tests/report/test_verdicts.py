@@ -157,14 +157,24 @@ def test_a_setting_that_is_not_the_papers_leaves_open_what_rests_on_it(made, sec
         assert all(bool(row.short) == ("amr" in row.case.methods) for of in rows.values() for row in of)
 
 
+def test_what_a_smaller_eps_broke_late_is_not_taken_for_late_at_the_larger_ones(made):
+    def change(table):  # of one network 5 % break late at ε = 1.5 and keep that step at 2, as breaking_steps gives it
+        of_one = table.eval("dataset == 'mnist' and model == 'mlp' and method == 'std' and index < 20")
+        steps = np.where(table["eps"] >= 1.5, 900, -1)
+        return table.assign(broken_at=table["broken_at"].mask(of_one, pd.Series(steps, table.index)))
+
+    rows = {row.case.name: row for row in verdict("9", *changed(made, "attacks", change)).rows}
+    before, after = rows["MLP, Std, ε = 1.5"], rows["MLP, Std, ε = 2"]
+    assert (before.verdict, before.effect, after.verdict, after.effect) == (FAILS, 5, OPEN, 0)
+    assert (after.low, after.high) == (0, before.high) and "5.0 with images that a smaller" in after.note
+
+
 def test_more_steps_and_samples_are_judged_by_those_of_the_paper(made):
     tables, context = made
     settings = context.settings | {"attack": context.settings["attack"] | {"iterations": 2000}}
     context = context._replace(settings=settings, networks=networks(settings))
     for step, expected in ((600, FAILS), (1200, HOLDS), (400, HOLDS)):
-        late = tables["attacks"].assign(
-            broken_at=lambda table, step=step: table["broken_at"].where(table["held"] == 1, step)
-        )
+        late = tables["attacks"].assign(broken_at=tables["attacks"]["broken_at"].where(lambda of: of == -1, step))
         assert verdict("9", tables | {"attacks": late}, context).verdict == expected
     more = tables["convergence"].assign(samples=lambda table: table["samples"] * 400)  # to 204,800; the last at 51,200
     rows = verdict("8", tables | {"convergence": more}, context).rows
