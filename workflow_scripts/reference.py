@@ -33,6 +33,7 @@ def main(tables, svm, pages, records, provenance, checkpoints, record, *, settin
     folder = Path(record).parent
     datasets = [read_json(path, PROVENANCE) for path in provenance]
     trained = [read_json(path, TRAINING) for path in records]
+    trained = [{key: of for key, of in run.items() if key != "released"} for run in trained]  # put back anew, or not
     titles = {data["dataset"]: data["title"] for data in datasets}
     for path in map(Path, tables):
         table = pd.read_csv(path, dtype={"column": str})

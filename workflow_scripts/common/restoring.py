@@ -103,7 +103,6 @@ def networks_alone(folder, records, weights, tables):
 
 def as_released(record, kept, datasets):
     """Return a record that says of which images and epochs a network is whose weights are `kept`: rules/train.smk."""
-    record = {key: of for key, of in record.items() if key != "released"}  # of a run that went on from a release
     images = {data["dataset"]: data.get("images", data["sha256"]) for data in datasets}
     return record | ({"released": {"images": images[record["dataset"]], "epochs": sorted(kept)}} if kept else {})
 
