@@ -19,6 +19,7 @@ from workflow_scripts.common.records import SECTIONS, SETTINGS, TRAINED, TRAININ
 FREE = ("margins.followed",)  # what is run, not how: as runs, seeds and checkpoints, which are no SECTIONS
 STATED = PAPER | CHOICES
 AGAIN = "put the released results back once more, in another folder"
+TRAIN_AGAIN = "put back once more what was released, or delete it and train again"
 REMEDY = "set it back, or run in another folder (pathvars: {results: ..., logs: ...})"
 
 
@@ -81,16 +82,16 @@ def unlike(run, results, config, images):
     """Yield lines on what of a network that was put back is not as the config wants it."""
     path = results / f"train/{run}/run.json"
     try:
-        record = read_json(path, TRAINING) if path.exists() else {}
+        record = read_json(path, TRAINING, TRAIN_AGAIN) if path.exists() else {}
     except ValueError as error:
         yield str(error)
         return
     if "measured" in record and not (results / "restored.json").exists():
         yield f"{results}/restored.json is gone, which tells how the results there were measured: {AGAIN}."
+    if "released" in record and (before := record["released"]["images"]) != (now := images(run)):
+        yield f"{path}: it was trained on {before}, data.source has {now}; {REMEDY}."
     if not is_released(path.parent):
         return
-    if (before := record["released"]["images"]) != (now := images(run)):
-        yield f"{path}: it was trained on {before}, data.source has {now}; {REMEDY}."
     was = training_of(completed({name: {} for name in TRAINED}), run) | by_key(record["objective"], record)
     for key, now in training_of(config, run).items():
         if was[key] != now:

@@ -7,9 +7,10 @@ rule train:
         data=unless_released("<results>/data/{dataset}.npz"),
         code=unless_released(sources("train")),
     output:
-        checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        curve="<results>/train/{dataset}/{model}/{method}/seed{seed}/curve.csv",
-        record="<results>/train/{dataset}/{model}/{method}/seed{seed}/run.json",
+        # Kept until others are there: a network takes hours, and one that was put back stays.
+        checkpoints=update("<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors"),
+        curve=update("<results>/train/{dataset}/{model}/{method}/seed{seed}/curve.csv"),
+        record=update("<results>/train/{dataset}/{model}/{method}/seed{seed}/run.json"),
     log:
         "<logs>/train/{dataset}/{model}/{method}/seed{seed}.log",
     benchmark:

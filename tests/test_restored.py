@@ -3,6 +3,7 @@
 import json
 from argparse import Namespace
 from contextlib import nullcontext
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -170,8 +171,8 @@ def test_a_network_that_was_put_back_is_not_measured_on_other_images(part, tmp_p
     assert "it was trained on MNIST, data.source has another; set it back" in other_training(
         config, lambda _: "another"
     )
-    (results / "train/mnist/mlp/std/seed0/checkpoints.safetensors").unlink()  # and so it will be trained
-    assert other_training(config, lambda _: "another") is None
+    (results / "train/mnist/mlp/std/seed0/checkpoints.safetensors").unlink()  # nor trained on them
+    assert "it was trained on MNIST" in other_training(config, lambda _: "another")
     change(results / "train/mnist/mlp/std/seed0/run.json", released=5)
     assert "run.json: $.released is not as a run writes it" in other_training(config, mnist)
 
@@ -190,18 +191,35 @@ def test_a_network_that_was_put_back_is_not_trained_anew_whatever_is_younger(tmp
     assert "mnist/mlp/std/seed0/run.json: training.momentum was 0.9 in its training, now it is 0.5" in refused
 
 
-def test_other_weights_in_the_place_of_a_network_are_replaced(part, tmp_path):
+def test_a_network_that_was_put_back_stays_though_its_training_be_asked_for(tmp_path):
+    project = copy_project(tmp_path)
+    folder = restore(COMMITTED / "mnist", project, "--networks") / "train/mnist/mlp/std/seed0"
+    weights = (folder / "checkpoints.safetensors").read_bytes()
+    asked = ["--cores", "1", "--configfile", f"{project}/results/settings.json", "-R", "train", "--"]
+    said = snakemake(project, *asked, f"{folder}/curve.csv")
+    assert "this network was put back and stays as it is" in said
+    (folder / "curve.csv").unlink()
+    said = snakemake(project, *asked, f"{folder}/curve.csv", check=False)
+    assert "curve.csv is gone, of a network that was put back: put it back once more" in said
+    assert (folder / "checkpoints.safetensors").read_bytes() == weights
+
+
+def test_other_weights_in_the_place_of_a_network_are_replaced(part, tmp_path, monkeypatch):
     path = restore(part, tmp_path, "--networks") / "train/mnist/mlp/std/seed0/checkpoints.safetensors"
     right = path.read_bytes()
     save(path, {200: {name: tensor + 1 for name, tensor in load_state(path, 200).items()}}, {})
     restore(part, tmp_path, "--networks")
+    assert path.read_bytes() == right
+    path.write_bytes(right[:-50])  # cut short
+    monkeypatch.chdir(tmp_path)
+    restore(part, Path(), "--networks")  # the same folder, named otherwise
     assert path.read_bytes() == right
 
 
 def test_networks_alone_and_whole_results_do_not_mix(part, tmp_path):
     restore(part, tmp_path / "networks", "--networks")
     restore(part, tmp_path / "networks", "--networks")
-    with pytest.raises(ValueError, match="networks alone were put back there: choose another --results"):
+    with pytest.raises(ValueError, match=r"networks alone were put back there, or restored\.json was deleted: choose"):
         restore(part, tmp_path / "networks")
     restore(part, tmp_path / "whole")
     with pytest.raises(ValueError, match="results were put back there: choose another --results"):

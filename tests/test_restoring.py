@@ -7,7 +7,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from tests.restored import COMMITTED, change, part_in, restore
+from tests.restored import COMMITTED, change, part_in, restore, sealed
 from workflow_scripts.common import restoring
 from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
 
@@ -20,10 +20,13 @@ def part(tmp_path):
 
 
 def test_a_restored_network_keeps_the_commit_at_which_it_was_measured(tmp_path):
-    for part, before in (("cifar10-mlp", False), ("mnist", True)):  # restored before it was released, or not
-        results = restore(COMMITTED / part, tmp_path / part)
-        about = json.loads((COMMITTED / part / "run.json").read_text())
-        assert all(before == ("measured" in run) for run in about["runs"])
+    part = part_in(tmp_path)
+    about = json.loads((part / "run.json").read_text())
+    del about["runs"][0]["measured"]  # as of a part whose results were not put back before it was gathered
+    change(part / "run.json", runs=about["runs"])
+    for folder in (part, COMMITTED / "mnist"):
+        results = restore(folder, tmp_path / folder.name)
+        about = json.loads((folder / "run.json").read_text())
         for run in about["runs"]:
             record = json.loads((results / f"train/{restoring.run_of(run)}/run.json").read_text())
             assert record["measured"] == run.get("measured", about["commit"])
@@ -137,6 +140,13 @@ def no_column(part):
 def other_weights(part):
     (path,) = (part / "weights").iterdir()
     shutil.copy(COMMITTED / "mnist/weights/mnist-cnn-amr-seed0.safetensors", path)
+    sealed(part)
+
+
+def weights_of_another_epoch(part):
+    (path,) = (part / "weights").iterdir()
+    save(path, {7: load_state(path, 200)}, {})
+    sealed(part)
 
 
 def swapped_weights(part):
@@ -200,6 +210,7 @@ def outside_logs(part):
         (other_network, "masking.csv holds other networks than run.json"),
         (no_column, "curves.csv: test_error is missing"),
         (other_weights, "mnist-mlp-std-seed0.safetensors is not a checkpoint of mlp on mnist"),
+        (weights_of_another_epoch, "mnist-mlp-std-seed0.safetensors has the weights of epochs [7], not of 200 alone"),
         (swapped_weights, "mnist-mlp-std-seed0.safetensors is not the file that run.json was written for: fetch the"),
         (no_weights, "mnist-mlp-std-seed0.safetensors is missing: fetch the folder again"),
         (another_digit, "masking.csv is not the file that run.json was written for"),

@@ -31,6 +31,8 @@ def main(tables, svm, pages, records, provenance, checkpoints, record, *, settin
     the jobs' benchmark files.
     """
     folder = Path(record).parent
+    for earlier in checksums(folder):  # of other networks, maybe
+        (folder / earlier).unlink()
     datasets = [read_json(path, PROVENANCE) for path in provenance]
     trained = [read_json(path, TRAINING) for path in records]
     trained = [{key: of for key, of in run.items() if key != "released"} for run in trained]  # put back anew, or not

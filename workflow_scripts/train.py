@@ -29,6 +29,9 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, drop
     objective: lam, beta, tau, orthogonality, layers and precision of eq. (4); sgd: learning_rate, momentum,
     batch_size, gradient.
     """
+    if not data:  # the rule's way to say that the network was put back
+        keep_released(curve)
+        return
     device = pick_device(device)
     warn_of_slow_products(objective.get("precision"), device)
     images = read_arrays(data)
@@ -49,6 +52,13 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, drop
     about |= {"torch": torch.__version__, "python": platform.python_version(), "commit": commit()}
     write_json(about, record)
     discard(unfinished)
+
+
+def keep_released(curve):
+    """Leave a network that was put back as it is. ValueError where its curve is gone, so that more may be."""
+    if not Path(curve).exists():
+        raise ValueError(f"{curve} is gone, of a network that was put back: put it back once more")
+    tell(f"{Path(curve).parent}: this network was put back and stays as it is; to train it, use another folder")
 
 
 def identity_of(run, settings, data, device, keep=None):

@@ -13,6 +13,8 @@ from lib.data.arrays import read_arrays, to_float
 from lib.models import CLASSES, SHAPES, build
 from workflow_scripts.common.files import whole_file
 
+AGAIN = "delete it and train again, or put back once more what was released"
+
 
 def save(path, kept, about):
     """Write `kept`, {epoch: state_dict}, to one file; `about` is a flat dict that describes the run.
@@ -31,7 +33,7 @@ def epochs_kept(path):
     with _opened(path) as file:
         found = {int(match[1]) for name in file.keys() if (match := re.match(r"epoch(\d+)/", name))}  # noqa: SIM118
     if not found:
-        raise ValueError(f"{path} holds no checkpoints: delete it and train again")
+        raise ValueError(f"{path} holds no checkpoints: {AGAIN}")
     return sorted(found)
 
 
@@ -41,7 +43,7 @@ def load_state(path, epoch):
     with _opened(path) as file:
         names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
         if not names:
-            raise ValueError(f"{path} holds no checkpoint of epoch {epoch}: delete it and train again")
+            raise ValueError(f"{path} holds no checkpoint of epoch {epoch}: {AGAIN}")
         return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
 
 
@@ -54,7 +56,7 @@ def load_model(path, dataset, model, epoch, *, device="cpu"):
     try:
         network.load_state_dict(load_state(path, epoch))
     except RuntimeError as error:
-        raise ValueError(f"{path} is not a checkpoint of {model} on {dataset}: delete it and train again") from error
+        raise ValueError(f"{path} is not a checkpoint of {model} on {dataset}: {AGAIN}") from error
     return network.to(device).eval().requires_grad_(False)
 
 
@@ -78,4 +80,4 @@ def _opened(path):
         with safe_open(path, framework="pt") as file:
             yield file
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is not a safetensors file, or is cut short: delete it and train again") from error
+        raise ValueError(f"{path} is not a safetensors file, or is cut short: {AGAIN}") from error

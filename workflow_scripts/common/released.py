@@ -92,7 +92,9 @@ def read_weights(folder, record):
     if record["model"] in LINEAR or not path.exists():
         return {}
     load = partial(load_model, path, record["dataset"], record["model"])  # raises ValueError where it is another's
-    return {epoch: load(epoch).state_dict() for epoch in epochs_kept(path)}
+    if (kept := epochs_kept(path)) != [record["epochs"]]:
+        raise ValueError(f"{path} has the weights of epochs {kept}, not of {record['epochs']} alone: {REMEDY}")
+    return {epoch: load(epoch).state_dict() for epoch in kept}
 
 
 def runs_in(table):

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from report.results import COLUMNS, FOLDERS, LINEAR, METHODS, RUN, Run
-from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
+from workflow_scripts.common.checkpoints import load_state, save
 from workflow_scripts.common.defaults import completed
 from workflow_scripts.common.files import whole_file, write_json, write_table
 from workflow_scripts.common.records import (
@@ -46,8 +46,8 @@ def main(argv=None):
     about = read_about(given.folder / "run.json")
     records = [{"measured": about["commit"]} | record for record in about["runs"]]  # by an earlier commit, too
     tables = read_tables(given.folder, records)
-    weights = [read_weights(given.folder, record) for record in records]
     refuse_other_files(given.folder, about)
+    weights = [read_weights(given.folder, record) for record in records]
     if given.networks:
         records, weights, tables = networks_alone(given.folder, records, weights, tables)
     records = [as_released(record, kept, about["data"]) for record, kept in zip(records, weights, strict=True)]
@@ -72,8 +72,10 @@ def main(argv=None):
         print(f"networks put back: {len(records)}; attack or measure them, say: {go_on} mine.yaml")
         return
     write_json(record_of_all, given.results / "restored.json")
-    print(f"networks put back: {len(records)}; draw a figure, say: {go_on} -- paper_figures/fig6.pdf")
-    print(f"to train or measure more, make the points: {go_on} --until points; then call this once more")
+    target = "table1.tex" if "attacks" in tables else "fig2.pdf"
+    print(f"networks put back: {len(records)}; draw a figure or table, say: {go_on} -- paper_figures/{target}")
+    print(f"to train or measure more, make the points with all your options: {go_on} mine.yaml --until points")
+    print("then call this once more, or what was put back is measured anew")
 
 
 def arguments(argv):
@@ -102,9 +104,9 @@ def networks_alone(folder, records, weights, tables):
 
 
 def as_released(record, kept, datasets):
-    """Return a record that says of which images and epochs a network is whose weights are `kept`: rules/train.smk."""
+    """Return a record that says of which images and epochs a network is whose weights, if any, are `kept`."""
     images = {data["dataset"]: data.get("images", data["sha256"]) for data in datasets}
-    return record | ({"released": {"images": images[record["dataset"]], "epochs": sorted(kept)}} if kept else {})
+    return record | {"released": {"images": images[record["dataset"]], "epochs": sorted(kept)}}
 
 
 def settings_of(about, records, given):
@@ -127,16 +129,22 @@ def refuse_other_settings(settings, given):
     if given.networks and whole.exists():
         raise ValueError(f"{whole}: results were put back there: {ELSEWHERE}")
     if not given.networks and config.exists() and not whole.exists():
-        raise ValueError(f"{config}: networks alone were put back there: {ELSEWHERE}")
+        raise ValueError(f"{config}: networks alone were put back there, or restored.json was deleted: {ELSEWHERE}")
     if not (path := config if given.networks else whole).exists():
         return
-    before, now = completed(read_json(path, SETTINGS, ELSEWHERE)), completed(settings)
+    before, now = (placed(completed(of)) for of in (read_json(path, SETTINGS, ELSEWHERE), settings))
     for key in [*TRAINED, "pathvars"] if given.networks else sorted(now.keys() - {"only", "data"}):
         there, here = flat(before.get(key), key), flat(now[key], key)
         for name in sorted(there.keys() | here.keys()):
             if there.get(name) != here.get(name):
                 values = f"{json.dumps(there.get(name))} there and {json.dumps(here.get(name))} here"
                 raise ValueError(f"{path} has another {name} than these results, {values}: {ELSEWHERE}")
+
+
+def placed(settings):
+    """Return a config whose folders are absolute."""
+    folders = settings.get("pathvars", {}).items()
+    return settings | {"pathvars": {name: str(Path(folder).resolve()) for name, folder in folders}}
 
 
 def flat(value, key):
@@ -183,9 +191,10 @@ def restore_training(record, kept, folder):
 
 def holds(path, epoch, state):
     """Whether a checkpoint file has these very weights of an epoch."""
-    if epoch not in epochs_kept(path):
+    try:
+        there = load_state(path, epoch)
+    except ValueError:  # another epoch's, or cut short
         return False
-    there = load_state(path, epoch)
     return there.keys() == state.keys() and all(torch.equal(there[name], state[name]) for name in state)
 
 
