@@ -1,7 +1,8 @@
 """python -m benchmarks.matrix: the answer of all parts by the rules of today, in reference_results/matrix.md.
 
 Reads the tables of the parts whose networks were trained for the paper's epochs at the paper's settings, and judges
-them as one run. README.md shows the same matrix without its effects.
+them as one run. What a later part measured of the same networks, on more points and images, stands in its place.
+README.md shows the same matrix without its effects.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import pandas as pd
 import yaml
 
 from report import answer
-from report.claims import FAILS, HOLDS, OPEN
+from report.claims import FAILS, HOLDS, OPEN, settled
 from report.results import COLUMNS, Context
 from report.settings import networks
 from report.verdicts import judge
@@ -22,7 +23,7 @@ from workflow_scripts.common.released import read_about
 
 from .scaling import ROOT, markdown
 
-PARTS = ["mnist", "cifar10", "cifar10-mlp"]
+PARTS, LATER = ["mnist", "cifar10", "cifar10-mlp"], ["mnist-cnn"]
 ABOUT = """Does the paper hold? By the rules of [docs/verdicts.md](../docs/verdicts.md), from the tables of {parts}.
 Of {rows} comparisons {holds} hold, {fails} fail and {open} are open: what would decide them stands in
 [docs/results.md](../docs/results.md#what-is-open-and-what-would-decide-it).
@@ -41,9 +42,22 @@ def main(argv=None):
 
 def judged(folder):
     """Return the claims, judged on all parts together, and their Context."""
+    claims, context = judged_as_one(folder, PARTS)
+    later, _ = judged_as_one(folder, LATER)
+    return [with_later(claim, again) for claim, again in zip(claims, later, strict=True)], context
+
+
+def with_later(claim, later):
+    """Return a claim with those rows of `later` that were measured there."""
+    rows = {row.case: row for row in claim.rows} | {row.case: row for row in later.rows if row.seeds}
+    return claim._replace(rows=settled(rows.values()))
+
+
+def judged_as_one(folder, parts):
+    """Return the claims, judged on some parts as if they were one run, and their Context."""
     tables, data, found = {name: [] for name in COLUMNS}, {}, {}
     base = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    for part in PARTS:
+    for part in parts:
         about = read_about(folder / part / "run.json")
         settings = base | completed(about["settings"])
         data |= {of["dataset"]: of for of in about["data"]}
@@ -63,7 +77,7 @@ def text(claims, context):
     matrix = answer.matrix(claims, context)
     count = Counter(row.verdict for claim in claims for row in claim.rows if row.case[:2] in context.networks)
     numbers = {"holds": count[HOLDS], "fails": count[FAILS], "open": count[OPEN]}
-    about = ABOUT.format(parts=", ".join(PARTS), rows=count.total(), **numbers)
+    about = ABOUT.format(parts=", ".join(PARTS + LATER), rows=count.total(), **numbers)
     lines = [[f"**{row['key']}** {row['name']}", *map(cell, row["cells"])] for row in matrix["rows"]]
     return f"# The answer\n\n{about}\n\n{markdown(['claim', *matrix['header']], lines)}\n"
 
