@@ -31,9 +31,7 @@ class Network(NamedTuple):
     steps: int | None = None
     strong_steps: int | None = None
     checked: int | None = None  # samples drawn to follow the margins over them: figure S1
-    measured: int | None = (
-        None  # checkpoints at which the margins of Std are measured, or of the first method without it
-    )
+    measured: int | None = None  # checkpoints at which the margins of Std, or of the first method, are measured
 
 
 def setting(config, key, dataset, model):

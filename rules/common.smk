@@ -130,7 +130,7 @@ def last_epoch(wildcards):
 
 
 def unless_released(files):
-    """Inputs of a training; a network that was put back has none: if they were younger, it would be deleted."""
+    """Inputs of a training; a network that was put back has none, so that none is younger than it."""
     folder = f"{run_folder('results')}/train/{{dataset}}/{{model}}/{{method}}/seed{{seed}}"
     return lambda wildcards: [] if is_released(Path(folder.format(**wildcards))) else files
 
