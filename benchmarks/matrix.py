@@ -24,7 +24,8 @@ from workflow_scripts.common.released import read_about
 from .scaling import ROOT, markdown
 
 PARTS, LATER = ["mnist", "cifar10", "cifar10-mlp"], ["mnist-cnn"]
-ABOUT = """Does the paper hold? By the rules of [docs/verdicts.md](../docs/verdicts.md), from the tables of {parts}.
+ABOUT = """Does the paper hold? By the rules of [docs/verdicts.md](../docs/verdicts.md), from the tables of {parts}:
+where the last measured more, its rows stand.
 Of {rows} comparisons {holds} hold, {fails} fail and {open} are open: what would decide them stands in
 [docs/results.md](../docs/results.md#what-is-open-and-what-would-decide-it).
 
