@@ -20,16 +20,16 @@ from workflow_scripts.common.files import whole_file
 from workflow_scripts.common.released import read_about
 
 from .scaling import ROOT, markdown
-from .steps import soonest
+from .steps import ATTACK, soonest
 
 STEPS = [200, 250, 300, 400, 500, 1000]
-ATTACK = ("step", "iterations", "gradient_floor", "averaged_over", "loss", "start")  # keys of config.yaml
 
 
 def main(argv=None):
     args = _arguments(argv)
     torch.set_num_threads(args.threads)
-    attack = {key: of for key, of in read_about(args.part / "run.json")["settings"]["attack"].items() if key in ATTACK}
+    configured = read_about(args.part / "run.json")["settings"]["attack"]
+    attack = {key: configured[key] for key in (*ATTACK, "iterations")}
     data = load("mnist", source=args.source, root=args.data)
     attacks = pd.read_csv(args.part / "attacks.csv.gz").query(
         "dataset == 'mnist' and model in @args.models and eps > 0"

@@ -12,7 +12,7 @@ from report.settings import measured_epochs, networks, objective_of, setting, sg
 from rules.given import told
 from rules.images import content_of, images_of
 from rules.params import by_name, epochs_in
-from rules.restored import is_released
+from rules.restored import folder_of, is_released
 from rules.sources import digest, sources_of
 from rules.times import minutes
 
@@ -86,7 +86,12 @@ def images(wildcards):
 
 def run_folder(name):
     """Where this run keeps its results or logs."""
-    return config.get("pathvars", {}).get(name, name)
+    return folder_of(config, name)
+
+
+def training_folder(run):
+    """Where a training leaves its files; run: wildcards, or a Run."""
+    return Path(run_folder("results"), "train", run.dataset, run.model, run.method, f"seed{run.seed}")
 
 
 def of(wildcards, key):
@@ -119,8 +124,7 @@ def kept_epochs(wildcards):
     """
     epochs = of(wildcards, "training.epochs")
     wanted = list(range(1, epochs + 1)) if wildcards.model in LINEAR else measured_epochs(config, wildcards)
-    folder = f"{run_folder('results')}/train/{{dataset}}/{{model}}/{{method}}/seed{{seed}}".format(**wildcards)
-    kept = [epoch for epoch in epochs_in(f"{folder}/checkpoints.safetensors") if epoch <= epochs]
+    kept = [epoch for epoch in epochs_in(training_folder(wildcards) / "checkpoints.safetensors") if epoch <= epochs]
     return kept if set(wanted) <= set(kept) else wanted
 
 
@@ -131,13 +135,12 @@ def last_epoch(wildcards):
 
 def unless_released(files):
     """Inputs of a training; a network that was put back has none, so that none is younger than it."""
-    folder = f"{run_folder('results')}/train/{{dataset}}/{{model}}/{{method}}/seed{{seed}}"
-    return lambda wildcards: [] if is_released(Path(folder.format(**wildcards))) else files
+    return lambda wildcards: [] if is_released(training_folder(wildcards)) else files
 
 
 def alone(run):
     """Whether a network was put back alone: its weights are in the folder of reference results that it came from."""
-    record = content_of(f"{run_folder('results')}/train/{run}/run.json")
+    record = content_of(training_folder(run) / "run.json")
     return "released" in record and "measured" not in record
 
 

@@ -23,9 +23,14 @@ TRAIN_AGAIN = "put back once more what was released, or delete it and train agai
 REMEDY = "set it back, or run in another folder (pathvars: {results: ..., logs: ...})"
 
 
+def folder_of(config, name):
+    """Where a run keeps its results or logs."""
+    return config.get("pathvars", {}).get(name, name)
+
+
 def other_settings(config):
     """Return the line on the first setting that is not as it was for the results that were put back, or None."""
-    path = Path(config.get("pathvars", {}).get("results", "results"), "restored.json")
+    path = Path(folder_of(config, "results"), "restored.json")
     if not path.exists():
         return None
     try:
@@ -69,7 +74,7 @@ def other_training(config, images):
 
     images: a function that tells which images a run would be trained on now
     """
-    results = Path(config.get("pathvars", {}).get("results", "results"))
+    results = Path(folder_of(config, "results"))
     for dataset, model in configured(config):
         for method, seed in product(config["runs"][dataset][model], config["seeds"]):
             run = Run(dataset, model, method, seed)
