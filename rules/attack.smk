@@ -5,8 +5,8 @@ rule attack:
     """Attack one network by PGD at every eps of table 1."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points="<results>/points/{dataset}/{model}/attack.npz",
-        code=sources("attack"),
+        points=unless_put_back("attack", "<results>/points/{dataset}/{model}/attack.npz"),
+        code=unless_put_back("attack", sources("attack")),
     output:
         table="<results>/attack/{dataset}/{model}/{method}/seed{seed}.csv",
     log:
@@ -45,8 +45,8 @@ rule attack_strong:
     """Attack one network in three ways at every eps of table 1, none with a floor under its gradients."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points="<results>/points/{dataset}/{model}/attack.npz",
-        code=sources("attack_strong"),
+        points=unless_put_back("strong", "<results>/points/{dataset}/{model}/attack.npz"),
+        code=unless_put_back("strong", sources("attack_strong")),
     output:
         table="<results>/strong/{dataset}/{model}/{method}/seed{seed}.csv",
     log:
@@ -81,8 +81,8 @@ rule masking:
     """Attack one network, made more and more confident, under several floors."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points="<results>/points/{dataset}/{model}/attack.npz",
-        code=sources("masking"),
+        points=unless_put_back("masking", "<results>/points/{dataset}/{model}/attack.npz"),
+        code=unless_put_back("masking", sources("masking")),
     output:
         table="<results>/masking/{dataset}/{model}/{method}/seed{seed}.csv",
     log:

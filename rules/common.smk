@@ -10,9 +10,9 @@ from report.results import FOLDERS, LINEAR, METHODS, MODELS, NETWORKS, OF_NETWOR
 from report.departures import departures, scale
 from report.settings import measured_epochs, networks, objective_of, setting, sgd_of
 from rules.given import told
-from rules.images import content_of, images_of
+from rules.images import images_of
 from rules.params import by_name, epochs_in
-from rules.restored import folder_of, is_released
+from rules.restored import alone, folder_of, put_back
 from rules.sources import digest, sources_of
 from rules.times import minutes
 
@@ -133,15 +133,9 @@ def last_epoch(wildcards):
     return of(wildcards, "checkpoints")[-1]
 
 
-def unless_released(files):
-    """Inputs of a training; a network that was put back has none, so that none is younger than it."""
-    return lambda wildcards: [] if is_released(training_folder(wildcards)) else files
-
-
-def alone(run):
-    """Whether a network was put back alone: its weights are in the folder of reference results that it came from."""
-    record = content_of(training_folder(run) / "run.json")
-    return "released" in record and "measured" not in record
+def unless_put_back(step, files):
+    """Inputs of a step of a run; where its results were put back it has none, so that none is younger than they."""
+    return lambda wildcards: [] if step in put_back(training_folder(wildcards)).get("steps", []) else files
 
 
 def objective(wildcards):

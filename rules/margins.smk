@@ -4,16 +4,20 @@
 rule margins_linear:
     """Compute the exact margins of a linear model at every epoch."""
     input:
-        checkpoints="<results>/train/{dataset}/lr/{method}/seed{seed}/checkpoints.safetensors",
-        points="<results>/points/{dataset}/lr/margins.npz",
-        code=sources("margins_linear"),
+        checkpoints=unless_put_back(
+            "margins", "<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors"
+        ),
+        points=unless_put_back("margins", "<results>/points/{dataset}/{model}/margins.npz"),
+        code=unless_put_back("margins", sources("margins_linear")),
     output:
-        table="<results>/margins/{dataset}/lr/{method}/seed{seed}/points.csv",
-        summary="<results>/margins/{dataset}/lr/{method}/seed{seed}/summary.csv",
+        table="<results>/margins/{dataset}/{model}/{method}/seed{seed}/points.csv",
+        summary="<results>/margins/{dataset}/{model}/{method}/seed{seed}/summary.csv",
     log:
-        "<logs>/margins/{dataset}/lr/{method}/seed{seed}.log",
+        "<logs>/margins/{dataset}/{model}/{method}/seed{seed}.log",
     benchmark:
-        "<logs>/margins/{dataset}/lr/{method}/seed{seed}.tsv"
+        "<logs>/margins/{dataset}/{model}/{method}/seed{seed}.tsv"
+    wildcard_constraints:
+        model="|".join(LINEAR),
     conda:
         "../envs/main.yaml"
     threads: 1
@@ -22,10 +26,10 @@ rule margins_linear:
     params:
         **by_name(
             code=content("margins_linear"),
-            epochs=lambda wildcards: setting(config, "checkpoints", wildcards.dataset, "lr"),
+            epochs=for_network("checkpoints"),
         ),
     message:
-        "Compute the exact margins of lr on {wildcards.dataset} with {wildcards.method} at every epoch."
+        "Compute the exact margins of {wildcards.model} on {wildcards.dataset} with {wildcards.method} at every epoch."
     script:
         "../workflow_scripts/margins_linear.py"
 
@@ -34,8 +38,8 @@ rule margins:
     """Sample the margins of one network at one checkpoint."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points="<results>/points/{dataset}/{model}/margins.npz",
-        code=sources("margins"),
+        points=unless_put_back("margins", "<results>/points/{dataset}/{model}/margins.npz"),
+        code=unless_put_back("margins", sources("margins")),
     output:
         table="<results>/margins/{dataset}/{model}/{method}/seed{seed}/epoch{epoch}.csv",
     log:
@@ -70,8 +74,8 @@ rule bracket:
     """Find the distance at which an attack crosses the boundary, which no margin may exceed."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points="<results>/points/{dataset}/{model}/margins.npz",
-        code=sources("bracket"),
+        points=unless_put_back("bracket", "<results>/points/{dataset}/{model}/margins.npz"),
+        code=unless_put_back("bracket", sources("bracket")),
     output:
         table="<results>/bracket/{dataset}/{model}/{method}/seed{seed}.csv",
     log:
@@ -103,8 +107,8 @@ rule convergence:
     """Estimate the margins of one network from ever more samples."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points="<results>/points/{dataset}/{model}/margins.npz",
-        code=sources("convergence"),
+        points=unless_put_back("convergence", "<results>/points/{dataset}/{model}/margins.npz"),
+        code=unless_put_back("convergence", sources("convergence")),
     output:
         table="<results>/convergence/{dataset}/{model}/{method}/seed{seed}.csv",
     log:

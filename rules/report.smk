@@ -62,7 +62,8 @@ rule reference:
         records=paths_of(rules.train.output.record, runs()),
         provenance=rules.reproduction.input.provenance,
         checkpoints=paths_of(
-            rules.train.output.checkpoints, [run for run in runs(["mnist01", "mnist"]) if not alone(run)]
+            rules.train.output.checkpoints,
+            [run for run in runs(["mnist01", "mnist"]) if not alone(training_folder(run))],
         ),
         code=sources("reference"),
     output:

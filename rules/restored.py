@@ -64,9 +64,19 @@ def bears(key, model, methods):
     return model in stated.models and bool({*methods} & {*stated.methods})
 
 
+def put_back(folder):
+    """Return what was put back of the training in a folder, {} where nothing was."""
+    return content_of(folder / "run.json").get("released", {})
+
+
 def is_released(folder):
-    """Whether the network in the folder of a training was put back: it is not trained anew, whatever is younger."""
-    return "released" in content_of(folder / "run.json") and (folder / "checkpoints.safetensors").exists()
+    """Whether the weights of a training were put back: it is not done anew, whatever is younger."""
+    return bool(put_back(folder)) and (folder / "checkpoints.safetensors").exists()
+
+
+def alone(folder):
+    """Whether a network was put back alone: its weights are in the folder of reference results that it came from."""
+    return bool(put_back(folder)) and "measured" not in content_of(folder / "run.json")
 
 
 def other_training(config, images):

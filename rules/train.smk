@@ -4,8 +4,8 @@
 rule train:
     """Train one network and keep its weights at the configured epochs (of a linear model at every one)."""
     input:
-        data=unless_released("<results>/data/{dataset}.npz"),
-        code=unless_released(sources("train")),
+        data=unless_put_back("train", "<results>/data/{dataset}.npz"),
+        code=unless_put_back("train", sources("train")),
     output:
         # Kept until others are there: a network takes hours, and one that was put back stays.
         checkpoints=update("<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors"),

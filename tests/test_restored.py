@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from report.results import TABLES
 from rules.restored import is_released, other_settings, other_training
 from tests.restored import COMMITTED, change, part_in, restore, sealed
 from tests.workflow import copy_project, planned, snakemake
@@ -191,6 +192,32 @@ def test_a_network_that_was_put_back_is_not_trained_anew_whatever_is_younger(tmp
     assert "mnist/mlp/std/seed0/run.json: training.momentum was 0.9 in its training, now it is 0.5" in refused
 
 
+def test_results_that_were_put_back_are_not_made_anew_whatever_is_younger(tmp_path):
+    project = copy_project(tmp_path)
+    results = restore(COMMITTED / "mnist", project)
+    for path in (results / "data/mnist.npz", *project.glob("lib/*.py"), *project.glob("workflow_scripts/*.py")):
+        path.touch()
+    given = ["--configfile", f"{results}/settings.json", "--"]
+    wanted = [*given, *(f"{results}/{table}.csv" for table in TABLES)]
+    film = {"data": 1, "points": 1, "train": 1, "margins_linear": 1}  # of 0 and 1, in minutes
+    assert planned(snakemake(project, "-n", *wanted)) == film | {"combine": len(TABLES)}
+    more = planned(snakemake(project, "-n", "--config", "seeds=[0, 1]", *wanted))
+    assert more["train"] == 9 + 1 and more["margins_linear"] == 3 + 1  # all of the second seed, and the film's
+    assert more["attack"] == more["attack_strong"] == more["bracket"] == 6
+    assert more["masking"] == more["convergence"] == 2
+    attack = f"{results}/attack/mnist/mlp/std/seed0.csv"
+    said = snakemake(project, "--cores", "1", "-R", "attack", *given, attack, check=False)
+    assert f"{attack} is gone, which was put back: put it back once more" in said
+
+
+def test_a_linear_model_that_was_put_back_is_not_trained_anew_for_its_weights(tmp_path):
+    project = copy_project(tmp_path)
+    weights = restore(COMMITTED / "mnist", project) / "train/mnist/lr/std/seed0/checkpoints.safetensors"
+    given = ["--cores", "1", "--configfile", f"{project}/results/settings.json", "--", str(weights)]
+    said = snakemake(project, *given, check=False)
+    assert f"{weights} is not there, of a network that was put back: put it back once more" in said
+
+
 def test_a_network_that_was_put_back_stays_though_its_training_be_asked_for(tmp_path):
     project = copy_project(tmp_path)
     folder = restore(COMMITTED / "mnist", project, "--networks") / "train/mnist/mlp/std/seed0"
@@ -200,7 +227,7 @@ def test_a_network_that_was_put_back_stays_though_its_training_be_asked_for(tmp_
     assert "this network was put back and stays as it is" in said
     (folder / "curve.csv").unlink()
     said = snakemake(project, *asked, f"{folder}/curve.csv", check=False)
-    assert "curve.csv is gone, of a network that was put back: put it back once more" in said
+    assert "curve.csv is not there, of a network that was put back: put it back once more" in said
     assert (folder / "checkpoints.safetensors").read_bytes() == weights
 
 

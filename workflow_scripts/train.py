@@ -30,7 +30,7 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, drop
     batch_size, gradient.
     """
     if not data:  # the rule's way to say that the network was put back
-        keep_released(curve)
+        keep_released(checkpoints, curve)
         return
     device = pick_device(device)
     warn_of_slow_products(objective.get("precision"), device)
@@ -54,10 +54,12 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, drop
     discard(unfinished)
 
 
-def keep_released(curve):
-    """Leave a network that was put back as it is. ValueError where its curve is gone, so that more may be."""
-    if not Path(curve).exists():
-        raise ValueError(f"{curve} is gone, of a network that was put back: put it back once more")
+def keep_released(checkpoints, curve):
+    """Leave a network that was put back as it is. ValueError where its curve is gone, or weights that are wanted."""
+    for path in (checkpoints, curve):
+        if not Path(path).exists():
+            remedy = "put it back once more, or train in another folder"
+            raise ValueError(f"{path} is not there, of a network that was put back: {remedy}")
     tell(f"{Path(curve).parent}: this network was put back and stays as it is; to train it, use another folder")
 
 

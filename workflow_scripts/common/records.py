@@ -27,10 +27,14 @@ Validator = extend(
 AGAIN = "delete it and run again"
 NAMES = {"dataset": {"enum": [*TITLES]}, "model": {"enum": [*MODELS]}, "method": {"enum": [*METHODS]}}
 COUNT, TEXT = {"type": "integer", "minimum": 0}, {"type": "string"}
-RELEASED = {  # of a network that was put back: its images, and the epochs of which there are weights
+RELEASED = {  # of a network that was put back: its images, the epochs of its weights, the folders of its results
     "type": "object",
-    "required": ["images", "epochs"],
-    "properties": {"images": TEXT, "epochs": {"type": "array", "items": COUNT}},
+    "required": ["images", "epochs", "steps"],
+    "properties": {
+        "images": TEXT,
+        "epochs": {"type": "array", "items": COUNT},
+        "steps": {"type": "array", "items": TEXT},
+    },
 }
 TRAINING = {  # of a run; names become paths
     "type": "object",

@@ -50,7 +50,7 @@ def main(argv=None):
     weights = [read_weights(given.folder, record) for record in records]
     if given.networks:
         records, weights, tables = networks_alone(given.folder, records, weights, tables)
-    records = [as_released(record, kept, about["data"]) for record, kept in zip(records, weights, strict=True)]
+    records = [as_released(*of_run, tables, about["data"]) for of_run in zip(records, weights, strict=True)]
     settings = settings_of(about, records, given)
     refuse_other_settings(settings, given)
     record_of_all = joined(settings, given.results / "restored.json")
@@ -74,8 +74,7 @@ def main(argv=None):
     write_json(record_of_all, given.results / "restored.json")
     target = "table1.tex" if "attacks" in tables else "fig2.pdf"
     print(f"networks put back: {len(records)}; draw a figure or table, say: {go_on} -- paper_figures/{target}")
-    print(f"to train or measure more, make the points with all your options: {go_on} mine.yaml --until points")
-    print("then call this once more, or what was put back is measured anew")
+    print(f"train or measure more, say: {go_on} mine.yaml")
 
 
 def arguments(argv):
@@ -103,10 +102,13 @@ def networks_alone(folder, records, weights, tables):
     return records, weights, {"curves": lines[chosen]}
 
 
-def as_released(record, kept, datasets):
-    """Return a record that says of which images and epochs a network is whose weights, if any, are `kept`."""
+def as_released(record, kept, tables, datasets):
+    """Return a record that says of which images a network is, and what is put back: weights of epochs, steps."""
     images = {data["dataset"]: data.get("images", data["sha256"]) for data in datasets}
-    return record | {"released": {"images": images[record["dataset"]], "epochs": sorted(kept)}}
+    steps = {step_of(name) for name, of in tables.items() if name != "svm" and run_of(record) in runs_in(of)}
+    if record["dataset"] == "mnist01":  # trained again for the moving picture, which shows the weights of every epoch
+        steps = set()
+    return record | {"released": {"images": images[record["dataset"]], "epochs": sorted(kept), "steps": sorted(steps)}}
 
 
 def settings_of(about, records, given):
@@ -198,10 +200,15 @@ def holds(path, epoch, state):
     return there.keys() == state.keys() and all(torch.equal(there[name], state[name]) for name in state)
 
 
+def step_of(name):
+    """The folder of results from which a tidy table is made."""
+    return FOLDERS.get(name, name)
+
+
 def write_seconds(seconds, tables, logs):
     """Share the seconds of each step among the runs that have results of it: only their sum is told."""
     for step in seconds.keys() - {"train"}:  # whose records have them
-        runs = set().union(*(runs_in(of) for name, of in tables.items() if FOLDERS.get(name, name) == step))
+        runs = set().union(*(runs_in(of) for name, of in tables.items() if step_of(name) == step))
         for run in runs:
             with whole_file(logs / step / str(run) / "restored.tsv") as partial:  # beside jobs anew
                 pd.DataFrame({"s": [seconds[step] / len(runs)]}).to_csv(partial, sep="\t", index=False)
@@ -214,7 +221,7 @@ def separated(table, name):
         yield "svm/mnist01.csv", table
         return
     for run, lines in table.groupby(RUN, sort=False):
-        folder, linear = f"{FOLDERS.get(name, name)}/{Run(*run)}", run[1] in LINEAR
+        folder, linear = f"{step_of(name)}/{Run(*run)}", run[1] in LINEAR
         if name == "curves":
             yield f"{folder}/curve.csv", lines
         elif name == "margins" and not linear:
