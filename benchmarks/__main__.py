@@ -26,7 +26,7 @@ def main(argv=None):
     about, scale = machine.describe(device), min(1.0, args.seconds / DEFAULT_SECONDS)
     if scale < 1:
         about += f"; SIZES REDUCED to {100 * scale:.2g} %: this shows that it works, not how fast it is"
-    print(f"Measuring on {about}. With 10 seconds a measurement it takes half an hour or so.")
+    print(f"Measuring on {about}.")
     rows = everything(config, device, scale, args.seconds)
     report.write(args.output, rows, about)
     print(f"Written: table.csv, table.md and bars.png in {args.output}")

@@ -16,7 +16,6 @@ GROUPS = 16  # of the jackknife
 BLOCK = 32  # CLEVER's, of which 1,024 draws hold 32
 STEEPEST = 100.0  # largest shape, the largest that CLEVER starts from
 ENDS = torch.logspace(-3, 4, 120, dtype=torch.float64)  # right end points tried, beyond the largest block maximum
-EULER = 0.5772156649015329
 HOSKING = (2.0466534, -3.6544371, 1.8396733, -0.20360244), (1.0, -2.0182173, 1.2420401, -0.21741801)
 
 

@@ -16,7 +16,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from lib.attacks import breaking_steps
-from lib.margins import BLOCK, sampled_margins, uniform_ball
+from lib.ball import uniform_ball
+from lib.margins import BLOCK, sampled_margins
 from lib.models import CLASSES, SHAPES, build
 from lib.tests.simulated_gpu import NO_KERNEL, simulated_gpu
 from lib.training import train

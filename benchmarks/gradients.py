@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from lib.backward import layers_of
+from lib.ball import uniform_ball
 from lib.gradients import cross_lipschitz
-from lib.margins import uniform_ball
 from lib.models import SHAPES, build
 from lib.screen import is_screened, largest_first
 from report.results import MODELS, OFFICIAL

@@ -4,15 +4,12 @@ They stand between two comments there, so that no two places disagree; a test co
 """
 
 import csv
-from pathlib import Path
 
 from workflow_scripts.common.files import write_text
 
 from .extrapolation import ITEM
-from .scaling import markdown
+from .shared import ROOT, TABLE, markdown
 
-ROOT = Path(__file__).resolve().parents[1]
-TABLE = Path(__file__).parent / "results" / "table.csv"
 PLACES = ("README.md", "docs/scaling.md")
 START, END = "<!-- hours: python -m benchmarks.hours -->\n", "<!-- /hours -->"
 PHASES = ("training", "margins", "attack")

@@ -16,7 +16,7 @@ from report.table1 import SETTINGS, with_published
 from report.text import LATEX
 from workflow_scripts.common.files import whole_file, write_text
 
-from .scaling import ROOT, markdown
+from .shared import ROOT, markdown
 
 EARLIER = {"epochs_trained": "epochs", "samples_a_point": "samples", "attack_steps": "steps"}
 ABOUT = """Clean and robust accuracy in %, average margin of the test points as L2 distance with pixels in [0, 1]: ours,

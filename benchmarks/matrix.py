@@ -21,7 +21,7 @@ from workflow_scripts.common.defaults import completed
 from workflow_scripts.common.files import write_text
 from workflow_scripts.common.released import read_about
 
-from .scaling import ROOT, markdown
+from .shared import ROOT, markdown
 
 PARTS, LATER = ["mnist", "cifar10", "cifar10-mlp"], ["mnist-cnn"]
 ABOUT = """Does the paper hold? By the rules of [docs/verdicts.md](../docs/verdicts.md), from the tables of {parts}:

@@ -18,10 +18,11 @@ import numpy as np
 import torch
 import yaml
 
+from lib.ball import uniform_ball
 from lib.data.arrays import to_float
 from lib.data.sources import load
 from lib.gradients import cross_lipschitz
-from lib.margins import BLOCK, uniform_ball
+from lib.margins import BLOCK
 from lib.models import build
 from lib.parts import samples_at_once
 from lib.pullback import pullback
@@ -31,7 +32,8 @@ from workflow_scripts.common import checkpoints
 from workflow_scripts.common.device import pick_device
 from workflow_scripts.common.files import whole_file
 
-ROOT = Path(__file__).resolve().parents[1]
+from .shared import ROOT
+
 SEED = 0
 
 

@@ -27,7 +27,7 @@ from workflow_scripts.common import checkpoints
 from workflow_scripts.common.evaluated import draw_points
 from workflow_scripts.common.files import whole_file, write_arrays
 
-from .scaling import markdown
+from .shared import markdown
 
 HERE = Path(__file__).parent
 STARTS, FLOORS, EPS = ("image", "ball", "library"), (0.0, 1e-8, 1e-7, 1e-6), (0.5, 1.0, 1.5, 2.0)

@@ -19,6 +19,7 @@ from workflow_scripts.common.files import whole_file
 
 from .estimators import ALL, QUICK
 from .samples_figure import figure
+from .shared import markdown
 
 HERE = Path(__file__).parent
 RADIUS, SAMPLES = 5.0, 51200  # SAMPLES: what the rule of the choice looks at
@@ -43,7 +44,7 @@ def main(argv=None):
     with whole_file(args.output / "samples.csv") as path:
         table.round(4).to_csv(path, index=False)
     with whole_file(args.figure) as path:
-        figure(at_block, title).savefig(path, format="png", dpi=150)
+        figure(at_block, title, BIAS, RMS).savefig(path, format="png", dpi=150)
     chosen, why = choice(at_block[~at_block.network.isin(LATER)])
     print("bias", all_table(table, lambda row: f"{row.bias:+.2f} ± {row.bias_error:.2f}"), sep="\n\n")
     print("root mean square", all_table(table, lambda row: f"{row.rms:.2f}"), why, sep="\n\n")
@@ -177,11 +178,6 @@ def few_table(table, chosen):
         ]
         rows.append([title(name), *cells])
     return markdown(["network", *(f"{n:,}" for n in DRAWN)], rows)
-
-
-def markdown(header, rows):
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def title(name):

@@ -15,8 +15,11 @@ SHOWN = {  # estimator: colour (Okabe and Ito), marker
 }
 
 
-def figure(table, title):
-    """Draw a table of `samples` at one number of draws: a row for each network, a mark for each estimator."""
+def figure(table, title, bias, rms):
+    """Draw a table of `samples` at one number of draws: a row for each network, a mark for each estimator.
+
+    bias and rms: what counts as small, in percent, shaded
+    """
     look = {"axes.grid.axis": "x", "font.size": 9, "xtick.labelsize": 8, "ytick.labelsize": 9}
     with plots.style(), mpl.rc_context(look):
         networks = list(dict.fromkeys(table.network))
@@ -31,8 +34,8 @@ def figure(table, title):
         own = table[table.estimator == "largest"].set_index("network").loc[networks].own
         label = "how far one realised maximum scatters"
         right.plot(own, range(len(networks)), "|", color="#555555", markersize=16, markeredgewidth=1.2, label=label)
-        left.axvspan(-0.5, 0.5, color="#DDDDDD", zorder=0)
-        right.axvspan(0, 2, color="#DDDDDD", zorder=0)
+        left.axvspan(-bias, bias, color="#DDDDDD", zorder=0)
+        right.axvspan(0, rms, color="#DDDDDD", zorder=0)
         left.set_yticks(range(len(networks)), [title(name) for name in networks])
         left.invert_yaxis()
         left.set_xlabel("bias of the average margin, %")

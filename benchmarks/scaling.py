@@ -21,9 +21,8 @@ from lib.models import build
 from report.settings import TEST_IMAGES, setting
 
 from .extrapolation import ITEM
+from .shared import ROOT, TABLE, markdown
 
-ROOT = Path(__file__).resolve().parents[1]
-TABLE = Path(__file__).parent / "results" / "table.csv"
 LINEAR = "lr"  # measured by exact margins, at every epoch
 BYTES = 4  # of a weight
 LINE = {"attacks": 33, "strong": 51}  # bytes of a line of the two large tables, measured on the paper's 10,000 images
@@ -152,11 +151,6 @@ def hours_table(numbers, table):
     lines = [[name, *(f"{n * hours:,.0f}" for n in numbers)] for name, hours in phases.items()]
     lines.append(["models 10 times as large", *(f"{10 * n * phases['**sum**']:,.0f}" for n in numbers)])
     return markdown(["hours", *map(_seeds, numbers)], lines)
-
-
-def markdown(header, rows, words=1):
-    lines = [header, [*["---"] * words, *["---:"] * (len(header) - words)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _seeds(number):

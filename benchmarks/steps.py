@@ -22,7 +22,7 @@ from workflow_scripts.common import checkpoints
 from workflow_scripts.common.evaluated import draw_points
 from workflow_scripts.common.files import whole_file
 
-from .scaling import ROOT, markdown
+from .shared import ROOT, markdown
 
 PAPER = 1000  # steps
 ATTACK = ("step", "gradient_floor", "averaged_over", "loss", "start")  # keys of config.yaml

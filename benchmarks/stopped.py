@@ -19,7 +19,7 @@ from workflow_scripts.common import checkpoints
 from workflow_scripts.common.files import whole_file
 from workflow_scripts.common.released import read_about
 
-from .scaling import ROOT, markdown
+from .shared import ROOT, markdown
 from .steps import ATTACK, soonest
 
 STEPS = [200, 250, 300, 400, 500, 1000]

@@ -45,7 +45,7 @@ def pgd_l2(
     >>> found.argmax(1).tolist(), f"{(found - x).norm():.2f}"  # the first step beyond the boundary, 0.354 away
     ([1], '0.36')
     """
-    if len(eps) != 1 or not eps[0]:
+    if len(eps) != 1 or not eps[0]:  # the door made it a list
         raise ValueError(f"eps is {eps}: give one positive radius")
     pgd = _Pgd(step, iterations, loss, gradient_floor * averaged_over, limits_of(bounds, x))
     return _attack(model, x, y, eps, pgd, start=start, seed=seed, batch=batch)[0]
@@ -59,10 +59,10 @@ def breaking_steps(
 ) -> torch.Tensor:  # fmt: skip
     """Return for each point and eps the number of the first iterate that broke it, int64 (n, len(eps)) on the CPU.
 
-    0: misclassified without an attack; HELD (-1): no iterate broke it; the first iterate is that after one step, or a
-    start in the ball. eps: radii, 0 asks for the clean prediction alone. A point broken at a small eps is broken by the
-    same step at every larger one and is not attacked again; the starts at several radii lie in one direction. Other
-    arguments as for pgd_l2; progress is called now and then with (decided, n * len(eps)).
+    0: misclassified without an attack; -1 (`attacks.HELD`): no iterate broke it; the first iterate is that after one
+    step, or a start in the ball. eps: radii, 0 asks for the clean prediction alone. A point broken at a small eps is
+    broken by the same step at every larger one and is not attacked again; the starts at several radii lie in one
+    direction. Other arguments as for pgd_l2; progress is called now and then with (decided, n * len(eps)).
     """
     pgd = _Pgd(step, iterations, loss, gradient_floor * averaged_over, limits_of(bounds, x))
     ascending = sorted(set(eps))
@@ -87,9 +87,10 @@ def robust_accuracy(
     >>> minavg.robust_accuracy(torch.nn.Flatten(), x, y, eps=(0.0, 0.2, 0.3, 0.4))
     [100.0, 100.0, 50.0, 0.0]
     """
-    pgd = {"step": step, "iterations": iterations, "loss": loss, "gradient_floor": gradient_floor, "start": start}
-    pgd |= {"averaged_over": averaged_over, "bounds": bounds, "seed": seed}
-    steps = breaking_steps(model, x, y, eps=eps, **pgd, batch=batch, progress=progress)
+    steps = breaking_steps(
+        model, x, y, eps=eps, step=step, iterations=iterations, loss=loss, gradient_floor=gradient_floor, start=start,
+        averaged_over=averaged_over, bounds=bounds, seed=seed, batch=batch, progress=progress,
+    )  # fmt: skip
     return [100 * share for share in (steps == HELD).double().mean(0).tolist()]
 
 
@@ -114,11 +115,11 @@ def loss_direction(logits: torch.Tensor, y: torch.Tensor, loss: str) -> tuple[to
 
 @door
 def gradient_lengths(
-    model: Model, x: torch.Tensor, y: torch.Tensor, *, loss: str = "cross_entropy", batch: int = 256
+    model: Model, x: torch.Tensor, y: torch.Tensor, *, loss: str = "cross_entropy", batch: int | None = None
 ) -> torch.Tensor:
     """Return the L2 norms (n,) of the loss's gradient at the points, in float64: those of confident networks too.
 
-    A PGD with a floor starts by dividing by the floor wherever this is smaller. Arguments as for pgd_l2.
+    A PGD with a floor divides by the floor wherever this is smaller. batch: None means 256; others as for pgd_l2.
     """
     pull = pulling(model)
 
@@ -131,7 +132,7 @@ def gradient_lengths(
         u, scale = loss_direction(logits, y, loss)
         return scale * vjp(u[:, None].to(x.dtype)).flatten(1).norm(dim=1).double()
 
-    return shrinking(lengths)(min(batch, len(x)))
+    return shrinking(lengths)(min(batch or 256, len(x)))
 
 
 def slope(g: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -32,7 +32,9 @@ WHOLE = ("iterations", "steps", "starts", "samples", "drawn", "batch", "averaged
 def door(function: Callable) -> Callable:
     """Decorate a public function (model, x, y or top, *, settings): what it gets is sound, what it gives is detached.
 
-    Functions of the package that call one another pass through it once.
+    Within, x is a tensor of floats, y int64 (n,) on its device, eps a list of floats, and the model is in eval mode;
+    annotations are those of the caller. Settings are known by their names: see `_settings`. Functions of the package
+    that call one another pass through it once.
     """
     signature = inspect.signature(function)
 

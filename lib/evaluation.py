@@ -105,11 +105,12 @@ def evaluate(
     distance = attack_distances(model, x, steps=steps)
     pace = (perf_counter() - start) / (steps * len(x))  # seconds for a gradient of a point
     tries = sum((distance[top == y] > eps_i).sum().item() for eps_i in eps) * len(LOSSES) * iterations
-    ball = {"radius": radius, "samples": samples, "drawn": drawn, "generator": generator}
-    pgd = {"eps": eps, "step": step, "iterations": iterations, "steps": steps, "bounds": bounds}
     told = tell and partial(tell, perf_counter(), pace * max(tries, 1))
-    margin, error = margins_with_errors(model, x, y, **ball, progress=told)
-    held = withstands(model, x, y, **pgd, progress=tell and partial(tell, perf_counter(), 0))
+    margin, error = margins_with_errors(
+        model, x, y, radius=radius, samples=samples, drawn=drawn, generator=generator, progress=told
+    )
+    told = tell and partial(tell, perf_counter(), 0)
+    held = withstands(model, x, y, eps=eps, step=step, iterations=iterations, steps=steps, bounds=bounds, progress=told)
     columns = {"label": y, "prediction": top, "margin": margin, "margin_error": error, "distance": distance}
     columns |= {"gradient": gradient} | {f"eps{at:.12g}": holds for at, holds in zip(eps, held.T, strict=True)}
     points = np.rec.fromarrays(list(map(_array, columns.values())), names=list(columns))

@@ -19,7 +19,7 @@ _BLOCKS = 8  # of a triangle; more of them skip more zeros, but make thinner mat
 def cross_lipschitz_norms(model: Model, x: torch.Tensor, top: torch.Tensor) -> torch.Tensor:
     """Norms ||grad(f_top - f_k)||_2 for all classes k at each point, in logits per unit of x: L_k of eq. (3).
 
-    x (n, ...), top (n,) int64 -> (n, c), exactly 0 where k = top. For many batches take `cross_lipschitz`.
+    x (n, ...), top (n,) int64 -> (n, c), exactly 0 where k = top. For many batches take `gradients.cross_lipschitz`.
     """
     norms = norms_function(model)(x, top)
     if not norms.isfinite().all():

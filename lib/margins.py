@@ -66,8 +66,10 @@ def sampled_margins(
     >>> minavg.sampled_margins(torch.nn.Flatten(), x, y, samples=16)  # the two inputs are the logits
     tensor([ 0.3536, -0.2121])
     """
-    options = {"radius": radius, "generator": generator, "seeds": seeds, "batch": batch, "progress": progress}
-    return margins_with_errors(model, x, y, samples=samples, drawn=drawn, precision=precision, **options)[0]
+    return margins_with_errors(
+        model, x, y, radius=radius, samples=samples, drawn=drawn, generator=generator, seeds=seeds, batch=batch,
+        progress=progress, precision=precision,
+    )[0]  # fmt: skip
 
 
 @door
@@ -81,10 +83,10 @@ def margins_with_errors(
     The error is that of telling the largest of `samples` norms from those drawn: 0 where all are, and at the cap.
     """
     counts = [samples if drawn is None else min(drawn, samples)]
-    options = {"radius": radius, "generator": generator, "seeds": seeds, "batch": batch, "progress": progress}
     _, foretold, errors = margins_by_samples(
-        model, x, y, counts=counts, samples=samples, precision=precision, **options
-    )
+        model, x, y, counts=counts, samples=samples, radius=radius, generator=generator, seeds=seeds, batch=batch,
+        progress=progress, precision=precision,
+    )  # fmt: skip
     return foretold[0], errors[0]
 
 

@@ -22,8 +22,8 @@ HALVINGS = 24  # of the line search: as many as float32 has digits
 
 @door
 def attack_distances(
-    model: Model, x: torch.Tensor, *, steps: int = 200, starts: int = 3, bounds: Bounds = None, batch: int = 128,
-    progress: Progress | None = None,
+    model: Model, x: torch.Tensor, *, steps: int = 200, starts: int = 3, bounds: Bounds = None,
+    batch: int | None = None, progress: Progress | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """Return upper bounds (n,) of the L2 distances to the boundary of the predicted class, for right and wrong points.
 
@@ -32,8 +32,8 @@ def attack_distances(
     inf where none was found. starts: at the boundaries of the nearest and second-nearest class, halfway to the origin,
     then around them; each is followed for a quarter of the steps, the best to the end. Up to three starts take `steps`
     gradients a point in all, each more a quarter of them. bounds: (lowest, highest) value, numbers or arrays of a
-    point's shape; None allows all of R^d, as the margin of eq. (3) does. batch: points attacked at once; progress:
-    called with (done, n) after each batch. Raises ValueError for x outside bounds.
+    point's shape; None allows all of R^d, as the margin of eq. (3) does. batch: points attacked at once, None means
+    128; progress: called with (done, n) after each batch. Raises ValueError for x outside bounds.
 
     >>> import minavg, torch
     >>> minavg.attack_distances(torch.nn.Flatten(), torch.tensor([[0.9, 0.4], [0.2, 0.5]]))  # |a - b| / sqrt(2)
@@ -45,7 +45,7 @@ def attack_distances(
         return torch.cat([_distances(model, some, steps, starts, limits) for some in part.split(size)])
 
     attack = shrinking(distances)
-    for part in x.split(batch):
+    for part in x.split(batch or 128):
         done.append(attack(max(1, len(part)), part))
         if progress is not None:
             progress(sum(map(len, done)), len(x))

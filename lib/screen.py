@@ -24,7 +24,7 @@ def is_screened(model: Model, x: torch.Tensor, precision: str = "auto") -> bool:
     if precision == "float32" or x.is_cuda or x.dtype != torch.float32 or not is_fast(model):
         return False
     deep = sum(isinstance(layer, nn.Linear | nn.Conv2d) for layer in layers_of(model)) > 1
-    return deep and (precision == "bfloat16" or getattr(torch.cpu, "_is_amx_tile_supported", bool)())
+    return deep and (precision == "bfloat16" or getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
 
 
 def largest_first(model: Model, x: torch.Tensor, precision: str = "auto") -> Callable[..., torch.Tensor]:

@@ -84,7 +84,7 @@ def matrix(claims, context):
     return {"header": [title(context, *name) for name in columns], "rows": rows}
 
 
-def text(value, unit, words=True):
+def effect_text(value, unit, words=True):
     """Return an effect with its sign and unit."""
     if pd.isna(value):
         return ""
@@ -115,7 +115,7 @@ def _claim(claim, context):
         [
             title(context, row.case.dataset),
             row.case.name,
-            text(row.effect, row.unit),
+            effect_text(row.effect, row.unit),
             _interval(row),
             SEEN[row.seen],
             f"{SYMBOLS[row.verdict]} {row.verdict}",
@@ -166,7 +166,7 @@ def _cell(rows):
     return {
         "badge": {"symbol": SYMBOLS[verdict], "text": IN_MATRIX[verdict], "kind": CLASSES[verdict]},
         "seen": _seen(rows),
-        "effect": text(decisive.effect, decisive.unit) or decisive.short,
+        "effect": effect_text(decisive.effect, decisive.unit) or decisive.short,
         "interval": _interval(decisive),
     }
 
@@ -180,13 +180,13 @@ def _cases(rows):
     units = {row.unit for row in rows if row.unit}
     effects = [row.effect for row in rows if pd.notna(row.effect)]
     if len(units) == 1 and len(effects) > 1:
-        words += " Effects from {} to {}.".format(*(text(end(effects), *units) for end in (min, max)))
+        words += " Effects from {} to {}.".format(*(effect_text(end(effects), *units) for end in (min, max)))
     return words
 
 
 def _effect(row):
     interval = _interval(row)
-    words = text(row.effect, row.unit) + (f" [{interval}]" if interval else "")
+    words = effect_text(row.effect, row.unit) + (f" [{interval}]" if interval else "")
     notes = ", ".join(filter(None, [row.short, row.note]))
     return f"{words} ({notes})" if notes and words else words or notes
 
@@ -194,4 +194,4 @@ def _effect(row):
 def _interval(row):
     if pd.isna(row.low):
         return ""
-    return f"{text(row.low, row.unit, words=False)} to {text(row.high, row.unit, words=False)}"
+    return f"{effect_text(row.low, row.unit, words=False)} to {effect_text(row.high, row.unit, words=False)}"

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from math import inf, nan
 from typing import NamedTuple
 
+from .departures import paper
+
 HOLDS, FAILS, OPEN = "holds", "fails", "cannot be said"
 ERROR = 0.05  # of a claim's verdict where there is no effect
 # What a row needs to say something of the paper, and a run to say something of itself; each with its reason.
@@ -30,10 +32,10 @@ GENERAL = [
     "With one seed the intervals come from the points (Student's t; the same points on both sides of a comparison), "
     "and a verdict speaks of that training run only. With several, the spread of the seeds widens them.",
     f"On the paper, a row cannot be said on stand-in data, with fewer than {POINTS} points or attacked images, after "
-    "fewer than a tenth of the paper's epochs (20 for MLP and CNN, 100 for LR) or more than all, on a change that is "
-    "first measured after that tenth, with fewer than "
-    f"{SAMPLES} samples behind a sampled margin, under an attack whose steps together are shorter than ε, or where a "
-    "setting that the paper names has another value (τ, say). What this run saw at its own scale needs "
+    f"fewer than a tenth of the paper's epochs ({EPOCHS * paper('mlp').epochs:g} for MLP and CNN, "
+    f"{EPOCHS * paper('lr').epochs:g} for LR) or more than all, on a change that is first measured after that tenth, "
+    f"with fewer than {SAMPLES} samples behind a sampled margin, under an attack whose steps together are shorter than "
+    "ε, or where a setting that the paper names has another value (τ, say). What this run saw at its own scale needs "
     f"{LEAST_POINTS} points or images.",
     "A minimum margin rises or falls by a t test on its increments over at most ten epochs, evenly spaced on a "
     f"logarithmic axis (random walks have no such trend), at least {CHECKPOINTS}; of several seeds by their last "

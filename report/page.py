@@ -9,7 +9,7 @@ import pandas as pd
 
 from . import answer, comparison, table1
 from .claims import GENERAL
-from .departures import WORDS, paper
+from .departures import PAPER, WORDS, paper
 from .rendering import render
 from .results import DATASETS, METHODS, MODELS, NETWORKS, OFFICIAL, SPLITS, select
 from .text import NOT_RUN, number, title
@@ -95,7 +95,7 @@ def _size(field, sizes, model):
 
 def _facts(settings, runs, seconds, commit):
     """Pairs of a name and a value: settings that hold for all networks, and what it ran on."""
-    attack = settings["attack"]
+    attack, theirs = settings["attack"], PAPER["attack.step"].value
     floor = f"{attack['gradient_floor'] or 'no'} floor under a gradient's length"
     floor += f", loss averaged over {attack['averaged_over']} points" if attack["averaged_over"] > 1 else ""
     named = {
@@ -104,7 +104,10 @@ def _facts(settings, runs, seconds, commit):
     }
     total = " + ".join(f"{_duration(value)} {name}" for name, value in seconds.items() if value)
     return [
-        ("PGD", f"steps of {attack['step']:g} (paper 0.01) from {START[attack['start']]}, {floor}"),
+        (
+            "PGD",
+            f"steps of {attack['step']:g} (paper {theirs:g}) from {START[attack['start']]}, {floor}",
+        ),
         ("Seeds", ", ".join(map(str, settings["seeds"]))),
         ("Device", named["device"]),
         ("Versions", f"torch {named['torch']}, Python {named['python']}"),
@@ -163,7 +166,7 @@ def _readings(readings, context):
         for (model, method), network in of_data.groupby(["model", "method"], sort=False):
             configured, strong = ([f"{value:.2f}" for value in network[name]] for name in ("configured", "strong"))
             overstated = [
-                "{} [{} to {}]".format(*(answer.text(value, "pp", words=False) for value in values))
+                "{} [{} to {}]".format(*(answer.effect_text(value, "pp", words=False) for value in values))
                 for values in network[["overstated", "low", "high"]].itertuples(index=False)
             ]
             images, masked = f"{network['images'].iloc[0]:,}", f"{network['masked'].iloc[0]:.1f}"

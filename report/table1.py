@@ -33,7 +33,7 @@ def table1(attacks, margin_summary, context, floor=None):
     A data set that the context does not name has no rows. floor: of the attack as configured, where `attacks` are those
     of several strong ones; the column "masked" is the percent of images whose first gradient is shorter.
     value is the mean over the seeds, spread their standard deviation (NaN for one seed), seeds their number, points the
-    number of images or points behind a value; epochs, samples, images and steps are those of the row's network.
+    number of images or points behind a value; the columns SETTINGS are those of the row's network.
     """
     masked = [] if floor is None else [_masked(attacks, floor)]
     per_seed = pd.concat([_accuracies(attacks), *_averages(margin_summary), *masked])
@@ -62,12 +62,12 @@ def with_published(table):
 
 
 def _with_settings(table, context, strong):
-    """The columns epochs, samples, images and steps; empty where nothing was run."""
+    """The columns SETTINGS; empty where nothing was run."""
     run = table.groupby(NETWORK)["value"].transform("count") > 0
     images = table["points"].where(table["column"] == "clean").groupby([table[key] for key in NETWORK])
     rows = list(zip(table["dataset"], table["model"], strict=True))
-    fields = {"epochs": "epochs", "samples": "samples", "drawn": "drawn"}
-    for name, field in (fields | {"steps": "strong_steps" if strong else "steps"}).items():
+    for name in ("epochs", "samples", "drawn", "steps"):
+        field = "strong_steps" if strong and name == "steps" else name
         values = [getattr(context.networks.get(row), field, None) for row in rows]
         table[name] = pd.array(values, dtype="Int64")
     table["images"] = images.transform("max").astype("Int64")

@@ -13,22 +13,13 @@ from .results import DATASETS, METHODS, MODELS, NETWORKS, PANELS, SPLITS, select
 from .rows import Given, averages, change, held, paired, rare, rising, short_of, since, unsigned, with_distances
 
 
-def judge(tables, context):
+def judge(tables, context, keys=CLAIMS):
     """Return the verdicts on the paper's claims as a list of Claim, some in two readings.
 
-    tables: the tidy DataFrames of `results` by name
+    tables: the tidy DataFrames of `results` by name; keys: of CLAIMS, "1" or "4a", say
     """
     given = Given(with_distances(tables, context.settings["margins"]["radius"]), context)
-    return [_verdict(key, given) for key in CLAIMS]
-
-
-def verdict(key, tables, context):
-    """Return the Claim `key` (of CLAIMS: "1", "4a", ...) with its verdict; the arguments are those of `judge`."""
-    return _verdict(key, Given(with_distances(tables, context.settings["margins"]["radius"]), context))
-
-
-def _verdict(key, given):
-    return Claim(key, *CLAIMS[key], settled(ROWS[key](given)))
+    return [Claim(key, *CLAIMS[key], settled(ROWS[key](given))) for key in keys]
 
 
 def _separable(given):

@@ -45,7 +45,7 @@ def in_words(error, schema):
             wanted = " or ".join(KINDS[kind] for kind in ([rule] if isinstance(rule, str) else rule))
             return f"{key} is {value}; write {wanted}{unquoted(error.instance, wanted)}"
         case "enum":
-            return f"{key} is {value}; {meant(str(error.instance), rule)}choose one of {', '.join(rule)}"
+            return f"{key} is {value}; {did_you_mean(str(error.instance), rule)}choose one of {', '.join(rule)}"
         case "minimum":
             return f"{key} is {value}; write at least {rule}"
         case "maximum":
@@ -132,7 +132,7 @@ def shown(value):
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def meant(wrong, known):
+def did_you_mean(wrong, known):
     close = difflib.get_close_matches(wrong, known, n=1)
     return f"did you mean {close[0]}? Else " if close else ""
 

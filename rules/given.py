@@ -2,10 +2,11 @@
 
 import yaml
 
-from rules.config_errors import Validator, schema
+from rules.config_errors import schema
+from workflow_scripts.common.records import Validator
 
 
-def meant(config, command_line):
+def normalised(config, command_line):
     """Return `config` with what has one meaning written in one way, so that jobs are done again for meanings only.
 
     5.0 is 5. Values of --config, whose keys are `command_line`, arrive as text where they are nested; where the schema

@@ -1,11 +1,11 @@
-"""How long a job may take, as a cluster's scheduler asks: twice what it takes at measured rates, and ten minutes."""
+"""How long a job may take, as a cluster's scheduler asks: twice what it takes at these rates, and ten minutes."""
 
 from math import ceil
 
 from report.settings import TEST_IMAGES, TRAIN_IMAGES, network, setting
 
 DAY = 24 * 60
-# A second on one core, from benchmarks/results/table.csv; of trainings the slowest method.
+# A second on one core, below those of benchmarks/results/table.csv, for slower ones; of trainings the slowest method.
 IMAGES = {
     ("mnist01", "lr"): 80_000,
     ("mnist", "lr"): 44_000,

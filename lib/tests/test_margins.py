@@ -5,7 +5,8 @@ from scipy.stats import kstest
 from torch import nn
 
 from lib import margins
-from lib.margins import linear_margins, margins_by_samples, margins_with_errors, sampled_margins, uniform_ball
+from lib.ball import uniform_ball
+from lib.margins import linear_margins, margins_by_samples, margins_with_errors, sampled_margins
 from lib.models import build
 
 

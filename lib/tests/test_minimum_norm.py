@@ -57,6 +57,12 @@ def test_one_hidden_unit_meets_its_closed_form():
     assert found[3].item() == torch.inf
 
 
+def test_a_batch_of_none_is_that_of_the_package():
+    model, x, y = nn.Flatten(), torch.rand(3, 4, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2])
+    assert attack_distances(model, x, batch=None).equal(attack_distances(model, x))
+    assert gradient_lengths(model, x, y, batch=None).equal(gradient_lengths(model, x, y))
+
+
 def test_a_network_is_bracketed_whatever_its_confidence_and_the_batch():
     model, x, y = mlp()
     found = attack_distances(model, x, steps=30)

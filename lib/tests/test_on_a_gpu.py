@@ -9,8 +9,9 @@ from torch import nn
 
 from lib import gradients
 from lib.attacks import breaking_steps, gradient_lengths, pgd_l2, robust_accuracy
+from lib.ball import uniform_ball
 from lib.gradients import cross_lipschitz, cross_lipschitz_norms
-from lib.margins import linear_margins, margins_by_samples, sampled_margins, uniform_ball
+from lib.margins import linear_margins, margins_by_samples, sampled_margins
 from lib.minimum_norm import attack_distances
 from lib.models import build
 from lib.parts import samples_at_once

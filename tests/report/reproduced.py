@@ -5,6 +5,7 @@ import pandas as pd
 import yaml
 
 from report.settings import networks
+from report.verdicts import judge
 from tests.report.tidy import QUICK, tidy_tables
 from tests.workflow import ROOT
 
@@ -65,3 +66,8 @@ def convergence(margins):
         for n in (64, 128, 256, 512)
     ]
     return pd.concat(tables, ignore_index=True)[[*RUN, "index", "samples", "margin", "foretold"]]
+
+
+def verdict(key, tables, context):
+    """Return the Claim `key` with its verdict."""
+    return judge(tables, context, [key])[0]

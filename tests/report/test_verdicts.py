@@ -6,8 +6,8 @@ import pytest
 
 from report.claims import CLAIMS, FAILS, HOLDS, OPEN
 from report.settings import networks
-from report.verdicts import judge, verdict
-from tests.report.reproduced import brackets, reproduced
+from report.verdicts import judge
+from tests.report.reproduced import brackets, reproduced, verdict
 
 HIGHER = {"std": 0.0, "lcr": 0.5, "amr": 1.0}  # average margin
 HELD = {"std": 0.3, "lcr": 0.5, "amr": 0.8}  # share of images

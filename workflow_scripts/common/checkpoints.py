@@ -22,10 +22,14 @@ def save(path, kept, about):
     The same content gives the same bytes, so that a checksum tells whether two runs ended in the same bits.
     """
     tensors = {f"epoch{epoch}/{name}": tensor for epoch, state in kept.items() for name, tensor in state.items()}
+    write_tensors(path, tensors, {"run": json.dumps(about)})  # one entry: of several the order is random
+
+
+def write_tensors(path, tensors, metadata):
+    """Write {name: tensor} and {name: text} to a safetensors file, whole or not at all."""
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}  # channels-last kernels are not
-    content = to_bytes(tensors, metadata={"run": json.dumps(about)})  # one entry: of several the order is random
-    with whole_file(path) as partial:
-        partial.write_bytes(content)  # save_file would leave a temporary file of its own where it is killed
+    with whole_file(path) as partial:  # save_file would leave a temporary file of its own where it is killed
+        partial.write_bytes(to_bytes(tensors, metadata=metadata))
 
 
 def epochs_kept(path):

@@ -4,13 +4,12 @@ import re
 
 import pandas as pd
 
-from report.results import COLUMNS, RUN
+from report.results import COLUMNS, METHODS, MODELS, RUN
 from workflow_scripts.common.summary import summarised
 from workflow_scripts.common.tables import read
 
-PATH = re.compile(
-    r"(?P<dataset>\w+)/(?P<model>lr|mlp|cnn)/(?P<method>std|lcr|amr)/seed(?P<seed>\d+)(/epoch(?P<epoch>\d+))?"
-)
+NAMES = rf"(?P<dataset>\w+)/(?P<model>{'|'.join(MODELS)})/(?P<method>{'|'.join(METHODS)})"
+PATH = re.compile(NAMES + r"/seed(?P<seed>\d+)(/epoch(?P<epoch>\d+))?")
 
 
 def combined(parts, table):

@@ -4,9 +4,8 @@ import hashlib
 import json
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
 
-from workflow_scripts.common.files import whole_file
+from workflow_scripts.common.checkpoints import write_tensors
 from workflow_scripts.common.job import tell
 
 VERSION = "1"
@@ -22,10 +21,7 @@ def save(path, state, kept, records, key):
     tensors = {f"state/{name}": tensor for name, tensor in state.items()}
     for epoch, weights in kept.items():
         tensors |= {f"kept/{epoch}/{name}": tensor for name, tensor in weights.items()}
-    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}  # channels-last kernels are not
-    content = to_bytes(tensors, metadata={"version": VERSION, "key": key, "records": json.dumps(records)})
-    with whole_file(path) as partial:
-        partial.write_bytes(content)  # save_file would leave a temporary file of its own where it is killed
+    write_tensors(path, tensors, {"version": VERSION, "key": key, "records": json.dumps(records)})
 
 
 def load(path, keys):
