@@ -13,7 +13,7 @@ PROJECT = os.path.realpath(workflow.current_basedir)
 sys.path.insert(0, PROJECT)  # its lib, report and rules come before packages of these names elsewhere
 
 from rules.config_errors import first_mistake
-from rules.given import empty_mapping, meant
+from rules.given import empty_mapping, normalised
 from rules.places import prepare_scripts, unfit_place
 from rules.restored import other_settings, other_training
 
@@ -32,7 +32,7 @@ if os.path.exists("config.yaml") and OURS != "config.yaml":
     configfile: "config.yaml"
 
 
-config.update(meant(config, workflow.config_settings.config))
+config.update(normalised(config, workflow.config_settings.config))
 
 # Before validate(), which says the same in many lines.
 if mistake := empty_mapping(workflow.configfiles) or first_mistake(config):
@@ -44,6 +44,14 @@ config["runs"] = config.pop("only", config["runs"])
 
 
 report: "report/captions/workflow.rst"
+
+
+onstart:
+    # What a job would replace is stale until it is done, also where it fails or the machine stops: the next call, which
+    # finds the inputs gone and this there, must not take it for up to date.
+    if workflow.is_main_process:
+        for job in workflow.dag.needrun_jobs():
+            workflow.persistence.started(job)
 
 
 pathvars:

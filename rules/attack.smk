@@ -5,8 +5,8 @@ rule attack:
     """Attack one network by PGD at every eps of table 1."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points=unless_put_back("attack", "<results>/points/{dataset}/{model}/attack.npz"),
-        code=unless_put_back("attack", sources("attack")),
+        points="<results>/points/{dataset}/{model}/attack.npz",
+        code=sources("attack"),
     output:
         table="<results>/attack/{dataset}/{model}/{method}/seed{seed}.csv",
     log:
@@ -14,6 +14,7 @@ rule attack:
     benchmark:
         "<logs>/attack/{dataset}/{model}/{method}/seed{seed}.tsv"
     wildcard_constraints:
+        dataset=unless_put_back("attack"),
         model="|".join(NETWORKS),
     conda:
         "../envs/main.yaml"
@@ -24,7 +25,7 @@ rule attack:
         runtime=runtime("attack"),
     params:
         **by_name(
-            code=content("attack"),
+            code=measuring("attack"),
             epoch=last_epoch,
             eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset],
             step=config["attack"]["step"],
@@ -45,8 +46,8 @@ rule attack_strong:
     """Attack one network in three ways at every eps of table 1, none with a floor under its gradients."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points=unless_put_back("strong", "<results>/points/{dataset}/{model}/attack.npz"),
-        code=unless_put_back("strong", sources("attack_strong")),
+        points="<results>/points/{dataset}/{model}/attack.npz",
+        code=sources("attack_strong"),
     output:
         table="<results>/strong/{dataset}/{model}/{method}/seed{seed}.csv",
     log:
@@ -54,6 +55,7 @@ rule attack_strong:
     benchmark:
         "<logs>/strong/{dataset}/{model}/{method}/seed{seed}.tsv"
     wildcard_constraints:
+        dataset=unless_put_back("strong"),
         model="|".join(NETWORKS),
     conda:
         "../envs/main.yaml"
@@ -64,7 +66,7 @@ rule attack_strong:
         runtime=runtime("attack_strong"),
     params:
         **by_name(
-            code=content("attack_strong"),
+            code=measuring("attack_strong"),
             epoch=last_epoch,
             eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset],
             step=config["attack"]["step"],
@@ -81,8 +83,8 @@ rule masking:
     """Attack one network, made more and more confident, under several floors."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points=unless_put_back("masking", "<results>/points/{dataset}/{model}/attack.npz"),
-        code=unless_put_back("masking", sources("masking")),
+        points="<results>/points/{dataset}/{model}/attack.npz",
+        code=sources("masking"),
     output:
         table="<results>/masking/{dataset}/{model}/{method}/seed{seed}.csv",
     log:
@@ -90,6 +92,7 @@ rule masking:
     benchmark:
         "<logs>/masking/{dataset}/{model}/{method}/seed{seed}.tsv"
     wildcard_constraints:
+        dataset=unless_put_back("masking"),
         model="|".join(NETWORKS),
     conda:
         "../envs/main.yaml"
@@ -100,7 +103,7 @@ rule masking:
         runtime=runtime("masking"),
     params:
         **by_name(
-            code=content("masking"),
+            code=measuring("masking"),
             epoch=last_epoch,
             eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset][-1],
             step=config["attack"]["step"],

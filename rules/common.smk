@@ -12,7 +12,8 @@ from report.settings import measured_epochs, networks, objective_of, setting, sg
 from rules.given import told
 from rules.images import images_of
 from rules.params import by_name, epochs_in
-from rules.restored import alone, folder_of, put_back
+from rules.places import without_a_gpu
+from rules.restored import are_elsewhere, folder_of, put_back, training_of
 from rules.sources import digest, sources_of
 from rules.times import minutes
 
@@ -22,10 +23,14 @@ if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", 1)
 
 
+DATASETS = "|".join(config["runs"])
+PUT_BACK = put_back(folder_of(config, "results"))
+
+
 wildcard_constraints:
-    dataset="|".join(config["runs"]),
-    model="lr|mlp|cnn",
-    method="std|lcr|amr",
+    dataset=DATASETS,
+    model="|".join(MODELS),
+    method="|".join(METHODS),
     seed=r"\d+",
     epoch=r"\d+",
 
@@ -41,6 +46,11 @@ def runs(datasets=None, models=tuple(MODELS)):
         for method in methods
         for seed in config["seeds"]
     ]
+
+
+def run_of(wildcards):
+    """The training run of a job."""
+    return Run(wildcards.dataset, wildcards.model, wildcards.method, wildcards.seed)
 
 
 def attacked():
@@ -78,20 +88,24 @@ def content(script, *modules):
     return digest(sources(script, *modules))
 
 
+def measuring(script):
+    """What is in the files of a script that measures, and what its network is made from, as a param.
+
+    Where a training failed there is no network, and nothing else would tell that what was measured before is stale.
+    """
+
+    def found(wildcards):
+        run = run_of(wildcards)
+        trained = [] if str(run) in PUT_BACK else [content("train"), images(wildcards), training_of(config, run)]
+        return [content(script), *trained]
+
+    return found
+
+
 def images(wildcards):
     """What the images of a data set are now; all that rests on them follows that, not the age of their npz file."""
-    record = f"{run_folder('results')}/data/{wildcards.dataset}.json"
+    record = f"{folder_of(config, 'results')}/data/{wildcards.dataset}.json"
     return images_of(wildcards.dataset, config["data"]["source"], config["data"]["root"], record, content("data"))
-
-
-def run_folder(name):
-    """Where this run keeps its results or logs."""
-    return folder_of(config, name)
-
-
-def training_folder(run):
-    """Where a training leaves its files; run: wildcards, or a Run."""
-    return Path(run_folder("results"), "train", run.dataset, run.model, run.method, f"seed{run.seed}")
 
 
 def of(wildcards, key):
@@ -124,7 +138,8 @@ def kept_epochs(wildcards):
     """
     epochs = of(wildcards, "training.epochs")
     wanted = list(range(1, epochs + 1)) if wildcards.model in LINEAR else measured_epochs(config, wildcards)
-    kept = [epoch for epoch in epochs_in(training_folder(wildcards) / "checkpoints.safetensors") if epoch <= epochs]
+    path = f"{folder_of(config, 'results')}/train/{run_of(wildcards)}/checkpoints.safetensors"
+    kept = [epoch for epoch in epochs_in(path) if epoch <= epochs]
     return kept if set(wanted) <= set(kept) else wanted
 
 
@@ -133,9 +148,10 @@ def last_epoch(wildcards):
     return of(wildcards, "checkpoints")[-1]
 
 
-def unless_put_back(step, files):
-    """Inputs of a step of a run; where its results were put back it has none, so that none is younger than they."""
-    return lambda wildcards: [] if step in put_back(training_folder(wildcards)).get("steps", []) else files
+def unless_put_back(step):
+    """The constraint of a rule's data set: results of a step that were put back have no rule, and so stay as they are."""
+    those = [run for run, record in PUT_BACK.items() if f"{step}/{run}" in str(record["released"].get("files"))]
+    return f"(?!({'|'.join(those)})[./])({DATASETS})" if those else DATASETS
 
 
 def objective(wildcards):
@@ -270,23 +286,5 @@ def shown_in(tables, datasets=None, methods=tuple(METHODS)):
     return {name: of_network for name, of_network in shown.items() if of_network}
 
 
-def say_where():
-    """Tell whoever starts without a GPU what that means; on a cluster other machines than this one may have one."""
-    if not workflow.is_main_process:
-        return
-    if config["device"] == "cuda" and shutil.which("nvidia-smi") is None:
-        print(
-            "device: cuda is configured, but this machine has no nvidia-smi: jobs that run here without a GPU will "
-            "fail; set device to auto or cpu",
-            file=sys.stderr,
-        )
-    elif not GPU and "Below" not in scale(networks(config), TABLES):
-        print(
-            "No GPU was found: the paper's scale will take days on this machine.\n"
-            "The small scale takes minutes: make quick, or snakemake --workflow-profile profiles/quick\n"
-            "On a cluster whose other nodes have GPUs: --config device=cuda",
-            file=sys.stderr,
-        )
-
-
-say_where()
+if workflow.is_main_process and (line := without_a_gpu(config["device"], GPU, scale(networks(config), TABLES))):
+    print(line, file=sys.stderr)

@@ -4,11 +4,9 @@
 rule margins_linear:
     """Compute the exact margins of a linear model at every epoch."""
     input:
-        checkpoints=unless_put_back(
-            "margins", "<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors"
-        ),
-        points=unless_put_back("margins", "<results>/points/{dataset}/{model}/margins.npz"),
-        code=unless_put_back("margins", sources("margins_linear")),
+        checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
+        points="<results>/points/{dataset}/{model}/margins.npz",
+        code=sources("margins_linear"),
     output:
         table="<results>/margins/{dataset}/{model}/{method}/seed{seed}/points.csv",
         summary="<results>/margins/{dataset}/{model}/{method}/seed{seed}/summary.csv",
@@ -17,6 +15,7 @@ rule margins_linear:
     benchmark:
         "<logs>/margins/{dataset}/{model}/{method}/seed{seed}.tsv"
     wildcard_constraints:
+        dataset=unless_put_back("margins"),
         model="|".join(LINEAR),
     conda:
         "../envs/main.yaml"
@@ -25,7 +24,7 @@ rule margins_linear:
         mem_mb=1000,
     params:
         **by_name(
-            code=content("margins_linear"),
+            code=measuring("margins_linear"),
             epochs=for_network("checkpoints"),
         ),
     message:
@@ -38,8 +37,8 @@ rule margins:
     """Sample the margins of one network at one checkpoint."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points=unless_put_back("margins", "<results>/points/{dataset}/{model}/margins.npz"),
-        code=unless_put_back("margins", sources("margins")),
+        points="<results>/points/{dataset}/{model}/margins.npz",
+        code=sources("margins"),
     output:
         table="<results>/margins/{dataset}/{model}/{method}/seed{seed}/epoch{epoch}.csv",
     log:
@@ -47,6 +46,7 @@ rule margins:
     benchmark:
         "<logs>/margins/{dataset}/{model}/{method}/seed{seed}/epoch{epoch}.tsv"
     wildcard_constraints:
+        dataset=unless_put_back("margins"),
         model="|".join(NETWORKS),
     conda:
         "../envs/main.yaml"
@@ -57,7 +57,7 @@ rule margins:
         runtime=runtime("margins"),
     params:
         **by_name(
-            code=content("margins"),
+            code=measuring("margins"),
             radius=config["margins"]["radius"],
             samples=for_network("margins.samples"),
             drawn=for_network("margins.drawn"),
@@ -74,8 +74,8 @@ rule bracket:
     """Find the distance at which an attack crosses the boundary, which no margin may exceed."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points=unless_put_back("bracket", "<results>/points/{dataset}/{model}/margins.npz"),
-        code=unless_put_back("bracket", sources("bracket")),
+        points="<results>/points/{dataset}/{model}/margins.npz",
+        code=sources("bracket"),
     output:
         table="<results>/bracket/{dataset}/{model}/{method}/seed{seed}.csv",
     log:
@@ -83,6 +83,7 @@ rule bracket:
     benchmark:
         "<logs>/bracket/{dataset}/{model}/{method}/seed{seed}.tsv"
     wildcard_constraints:
+        dataset=unless_put_back("bracket"),
         model="|".join(NETWORKS),
     conda:
         "../envs/main.yaml"
@@ -93,7 +94,7 @@ rule bracket:
         runtime=runtime("bracket"),
     params:
         **by_name(
-            code=content("bracket"),
+            code=measuring("bracket"),
             epochs=lambda wildcards: measured_epochs(config, wildcards),
             steps=for_network("bracket.steps"),
         ),
@@ -107,8 +108,8 @@ rule convergence:
     """Estimate the margins of one network from ever more samples."""
     input:
         checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
-        points=unless_put_back("convergence", "<results>/points/{dataset}/{model}/margins.npz"),
-        code=unless_put_back("convergence", sources("convergence")),
+        points="<results>/points/{dataset}/{model}/margins.npz",
+        code=sources("convergence"),
     output:
         table="<results>/convergence/{dataset}/{model}/{method}/seed{seed}.csv",
     log:
@@ -116,6 +117,7 @@ rule convergence:
     benchmark:
         "<logs>/convergence/{dataset}/{model}/{method}/seed{seed}.tsv"
     wildcard_constraints:
+        dataset=unless_put_back("convergence"),
         model="|".join(NETWORKS),
     conda:
         "../envs/main.yaml"
@@ -126,7 +128,7 @@ rule convergence:
         runtime=runtime("convergence"),
     params:
         **by_name(
-            code=content("convergence"),
+            code=measuring("convergence"),
             epoch=last_epoch,
             subset=for_network("convergence.points"),
             radius=config["margins"]["radius"],

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def prepare_scripts(project):
 
 
 def unfit_place(project, start, words):
-    """Return the first such line, or None.
+    """Return one line that says why a run cannot start here and what to do, or None.
 
     project: the folder of the Snakefile; start: the folder in which snakemake was called; words: its command line
     """
@@ -29,6 +30,25 @@ def unfit_place(project, start, words):
             ours = os.path.relpath(Path(project, "profiles"), start)  # Snakemake would go on without it, in silence
             return f"--workflow-profile {name}: there is no such folder in {start}; this project's are in {ours}."
     return None
+
+
+def without_a_gpu(device, gpu, scale):
+    """Return what it means to start here without a GPU, or None; on a cluster other machines than this may have one.
+
+    gpu: whether jobs ask for one; scale: the sentence on what is below the paper's scale, empty at it
+    """
+    if device == "cuda" and shutil.which("nvidia-smi") is None:
+        return (
+            "device: cuda is configured, but this machine has no nvidia-smi: jobs that run here without a GPU will "
+            "fail; set device to auto or cpu"
+        )
+    if gpu or "Below" in scale:
+        return None
+    return (
+        "No GPU was found: the paper's scale will take days on this machine.\n"
+        "The small scale takes minutes: make quick, or snakemake --workflow-profile profiles/quick\n"
+        "On a cluster whose other nodes have GPUs: --config device=cuda"
+    )
 
 
 def values(option, words):

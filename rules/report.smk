@@ -31,7 +31,7 @@ rule reproduction:
             code=content("reproduction", *(f"report/captions/{file_of(number)}.rst" for number in drawn())),
             settings=told(config),
             differences=differences_of(TABLES),
-            logs=run_folder("logs"),
+            logs=folder_of(config, "logs"),
         ),
     message:
         "Write the reproduction page."
@@ -63,7 +63,7 @@ rule reference:
         provenance=rules.reproduction.input.provenance,
         checkpoints=paths_of(
             rules.train.output.checkpoints,
-            [run for run in runs(["mnist01", "mnist"]) if not alone(training_folder(run))],
+            [run for run in runs(["mnist01", "mnist"]) if not are_elsewhere(PUT_BACK.get(str(run)))],
         ),
         code=sources("reference"),
     output:
@@ -79,7 +79,7 @@ rule reference:
         **by_name(
             code=content("reference"),
             settings=told(config),
-            logs=run_folder("logs"),
+            logs=folder_of(config, "logs"),
         ),
     message:
         "Gather the results in {output.record}'s folder."

@@ -19,7 +19,7 @@ from workflow_scripts.common.records import SECTIONS, SETTINGS, TRAINED, TRAININ
 FREE = ("margins.followed",)  # what is run, not how: as runs, seeds and checkpoints, which are no SECTIONS
 STATED = PAPER | CHOICES
 AGAIN = "put the released results back once more, in another folder"
-TRAIN_AGAIN = "put back once more what was released, or delete it and train again"
+TRAIN_AGAIN = "put back what was released in another folder, or delete it and train again"
 REMEDY = "set it back, or run in another folder (pathvars: {results: ..., logs: ...})"
 
 
@@ -64,19 +64,16 @@ def bears(key, model, methods):
     return model in stated.models and bool({*methods} & {*stated.methods})
 
 
-def put_back(folder):
-    """Return what was put back of the training in a folder, {} where nothing was."""
-    return content_of(folder / "run.json").get("released", {})
+def put_back(results):
+    """Return {run as in its paths: record} of the trainings below a folder of results that were put back."""
+    paths = sorted(Path(results).glob("train/*/*/*/seed*/run.json"))
+    records = {path.parent.relative_to(Path(results, "train")).as_posix(): content_of(path) for path in paths}
+    return {run: record for run, record in records.items() if isinstance(record.get("released"), dict)}
 
 
-def is_released(folder):
-    """Whether the weights of a training were put back: it is not done anew, whatever is younger."""
-    return bool(put_back(folder)) and (folder / "checkpoints.safetensors").exists()
-
-
-def alone(folder):
-    """Whether a network was put back alone: its weights are in the folder of reference results that it came from."""
-    return bool(put_back(folder)) and "measured" not in content_of(folder / "run.json")
+def are_elsewhere(record):
+    """Whether weights are in the reference results that they came from: of networks put back alone, or without them."""
+    return bool(record) and ("measured" not in record or not record["released"].get("epochs"))
 
 
 def other_training(config, images):
@@ -103,15 +100,21 @@ def unlike(run, results, config, images):
         return
     if "measured" in record and not (results / "restored.json").exists():
         yield f"{results}/restored.json is gone, which tells how the results there were measured: {AGAIN}."
-    if "released" in record and (before := record["released"]["images"]) != (now := images(run)):
+    if "released" not in record:
+        return
+    released = record["released"]
+    if (before := released["images"]) != (now := images(run)):
         yield f"{path}: it was trained on {before}, data.source has {now}; {REMEDY}."
-    if not is_released(path.parent):
+    for file in released["files"]:
+        if not (results / file).exists():
+            yield f"{results / file} is gone, which was put back: {AGAIN}."
+    if not released["epochs"]:
         return
     was = training_of(completed({name: {} for name in TRAINED}), run) | by_key(record["objective"], record)
     for key, now in training_of(config, run).items():
         if was[key] != now:
             yield f"{path}: {key} was {json.dumps(was[key])} in its training, now it is {json.dumps(now)}; {REMEDY}."
-    margins, kept = results / f"margins/{run}", record["released"]["epochs"]
+    margins, kept = results / f"margins/{run}", released["epochs"]
     wanted = [epoch for epoch in measured_epochs(config, run) if not (margins / f"epoch{epoch}.csv").exists()]
     if not {*wanted} <= {*kept}:
         remedy = f"leave {run.method} out of margins.followed to measure the last alone, or train in another folder"

@@ -4,17 +4,18 @@
 rule train:
     """Train one network and keep its weights at the configured epochs (of a linear model at every one)."""
     input:
-        data=unless_put_back("train", "<results>/data/{dataset}.npz"),
-        code=unless_put_back("train", sources("train")),
+        data="<results>/data/{dataset}.npz",
+        code=sources("train"),
     output:
-        # Kept until others are there: a network takes hours, and one that was put back stays.
-        checkpoints=update("<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors"),
-        curve=update("<results>/train/{dataset}/{model}/{method}/seed{seed}/curve.csv"),
-        record=update("<results>/train/{dataset}/{model}/{method}/seed{seed}/run.json"),
+        checkpoints="<results>/train/{dataset}/{model}/{method}/seed{seed}/checkpoints.safetensors",
+        curve="<results>/train/{dataset}/{model}/{method}/seed{seed}/curve.csv",
+        record="<results>/train/{dataset}/{model}/{method}/seed{seed}/run.json",
     log:
         "<logs>/train/{dataset}/{model}/{method}/seed{seed}.log",
     benchmark:
         "<logs>/train/{dataset}/{model}/{method}/seed{seed}.tsv"
+    wildcard_constraints:
+        dataset=unless_put_back("train"),
     conda:
         "../envs/main.yaml"
     threads: for_network("threads")

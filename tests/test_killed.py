@@ -16,7 +16,7 @@ import psutil
 import pytest
 from safetensors.numpy import load_file
 
-from tests.workflow import copy_project, snakemake
+from tests.workflow import copy_project, planned, snakemake
 
 CONFIG = """
 data: {source: embedded}
@@ -145,6 +145,16 @@ def assert_same(folder, expected):
             assert ours | {"seconds": 0} == theirs | {"seconds": 0}, path
         else:
             assert pair[0].read_bytes() == pair[1].read_bytes(), path
+
+
+def test_what_a_failed_training_leaves_is_not_taken_for_its_own(undisturbed, tmp_path, monkeypatch):
+    folder = copytree(undisturbed[0], tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    other = [*SETTINGS, "--config", "training={learning_rate: 0.5, epochs: {mlp: 20}}"]
+    said = snakemake(folder, *other, "device=cuda", "--", "results/curves.csv", check=False)
+    assert "torch finds no GPU" in said
+    plans = [snakemake(folder, *other, "-n", "--", f"results/{table}.csv") for table in ("curves", "attacks")]
+    assert [planned(plan) for plan in plans] == [{"train": 1, "combine": 1}, {"train": 1, "attack": 1, "combine": 1}]
 
 
 @pytest.mark.slow

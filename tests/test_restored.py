@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from report.results import TABLES
-from rules.restored import is_released, other_settings, other_training
+from rules.restored import are_elsewhere, other_settings, other_training, put_back
 from tests.restored import COMMITTED, change, part_in, restore, sealed
 from tests.workflow import copy_project, planned, snakemake
 from workflow_scripts.common.checkpoints import load_state, save
@@ -115,7 +115,7 @@ def test_networks_alone_may_be_measured_with_other_settings_but_not_trained_with
     results = restore(part, tmp_path, "--networks")
     assert [path.name for path in (results / "train/mnist/mlp").iterdir()] == ["std"]  # whose weights are there
     assert {path.name for path in results.iterdir()} == {"data", "train", "settings.json"}
-    assert is_released(results / "train/mnist/mlp/std/seed0")
+    assert [*put_back(results)] == ["mnist/mlp/std/seed0"]
     config = json.loads((results / "settings.json").read_text())
     assert config["margins"] == {"followed": []} and "attack" not in config  # which would win over one's own
     assert other_training(config | {"runs": config["only"]}, mnist) is None
@@ -186,8 +186,6 @@ def test_a_network_that_was_put_back_is_not_trained_anew_whatever_is_younger(tmp
     attacked = [f"{results}/attack/mnist/mlp/{method}/seed0.csv" for method in ("std", "amr")]
     wanted = ["--configfile", f"{results}/settings.json", "--", *attacked]
     assert planned(snakemake(project, "-n", *wanted)) == {"points": 1, "attack": 2}
-    (results / "train/mnist/mlp/amr/seed0/checkpoints.safetensors").unlink()
-    assert planned(snakemake(project, "-n", *wanted)) == {"points": 1, "train": 1, "attack": 2}
     refused = snakemake(project, "-n", "--config", "training={momentum: 0.5}", *wanted, check=False)
     assert "mnist/mlp/std/seed0/run.json: training.momentum was 0.9 in its training, now it is 0.5" in refused
 
@@ -205,30 +203,40 @@ def test_results_that_were_put_back_are_not_made_anew_whatever_is_younger(tmp_pa
     assert more["train"] == 9 + 1 and more["margins_linear"] == 3 + 1  # all of the second seed, and the film's
     assert more["attack"] == more["attack_strong"] == more["bracket"] == 6
     assert more["masking"] == more["convergence"] == 2
-    attack = f"{results}/attack/mnist/mlp/std/seed0.csv"
-    said = snakemake(project, "--cores", "1", "-R", "attack", *given, attack, check=False)
-    assert f"{attack} is gone, which was put back: put it back once more" in said
+    assert planned(snakemake(project, "-n", "--forceall", *wanted)) == film | {"combine": len(TABLES)}
 
 
-def test_a_linear_model_that_was_put_back_is_not_trained_anew_for_its_weights(tmp_path):
+@pytest.mark.parametrize("options", [[], ["--networks"]])
+def test_what_was_put_back_stays_though_its_rule_be_asked_for(tmp_path, options):
     project = copy_project(tmp_path)
-    weights = restore(COMMITTED / "mnist", project) / "train/mnist/lr/std/seed0/checkpoints.safetensors"
-    given = ["--cores", "1", "--configfile", f"{project}/results/settings.json", "--", str(weights)]
-    said = snakemake(project, *given, check=False)
-    assert f"{weights} is not there, of a network that was put back: put it back once more" in said
-
-
-def test_a_network_that_was_put_back_stays_though_its_training_be_asked_for(tmp_path):
-    project = copy_project(tmp_path)
-    folder = restore(COMMITTED / "mnist", project, "--networks") / "train/mnist/mlp/std/seed0"
-    weights = (folder / "checkpoints.safetensors").read_bytes()
-    asked = ["--cores", "1", "--configfile", f"{project}/results/settings.json", "-R", "train", "--"]
-    said = snakemake(project, *asked, f"{folder}/curve.csv")
-    assert "this network was put back and stays as it is" in said
+    folder = restore(COMMITTED / "mnist", project, *options) / "train/mnist/mlp/std/seed0"
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    asked = ["--cores", "1", "--configfile", f"{project}/results/settings.json", "-R", "train", "attack", "--"]
+    snakemake(project, *asked, f"{folder}/curve.csv", check=False)
+    assert before == {path: path.read_bytes() for path in folder.iterdir()}
     (folder / "curve.csv").unlink()
     said = snakemake(project, *asked, f"{folder}/curve.csv", check=False)
-    assert "curve.csv is not there, of a network that was put back: put it back once more" in said
-    assert (folder / "checkpoints.safetensors").read_bytes() == weights
+    assert (
+        f"{folder}/curve.csv is gone, which was put back: put the released results back once more, in another" in said
+    )
+    assert before[folder / "checkpoints.safetensors"] == (folder / "checkpoints.safetensors").read_bytes()
+
+
+def test_weights_are_released_once(part, tmp_path):
+    std = "mnist/mlp/std/seed0"
+    assert are_elsewhere(put_back(restore(part, tmp_path / "networks", "--networks"))[std])
+    whole = put_back(restore(part, tmp_path / "whole"))
+    assert not are_elsewhere(whole[std]) and are_elsewhere(whole["mnist/mlp/amr/seed0"])
+    assert not are_elsewhere(None)
+
+
+def test_a_table_that_is_gone_is_named(part, tmp_path):
+    results = restore(part, tmp_path)
+    config = json.loads((results / "settings.json").read_text())
+    (results / "masking/mnist/mlp/std/seed0.csv").unlink()
+    assert "masking/mnist/mlp/std/seed0.csv is gone, which was put back" in other_training(
+        config | {"runs": config["only"]}, mnist
+    )
 
 
 def test_other_weights_in_the_place_of_a_network_are_replaced(part, tmp_path, monkeypatch):

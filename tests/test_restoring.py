@@ -76,6 +76,14 @@ def other_training(results):
     change(results / STD / "run.json", seconds=1.0)
 
 
+def a_training_cut_off(results):
+    (results / STD / "unfinished.safetensors").touch()
+
+
+def no_folders(results):
+    change(results / "settings.json", pathvars=None)
+
+
 def another_attack(results):
     settings = json.loads((results / "restored.json").read_text())
     change(results / "restored.json", attack=settings["attack"] | {"step": 0.5})
@@ -86,6 +94,8 @@ def another_attack(results):
     [
         (other_images, "data/mnist.json is of other images than"),
         (other_training, "run.json is of another training"),
+        (a_training_cut_off, "seed0/unfinished.safetensors is of a training that was cut off: choose another"),
+        (no_folders, "settings.json: $.pathvars is not as a run writes it"),
         (another_attack, "restored.json has another attack.step than these results, 0.5 there and 0.01 here"),
         (broken_settings, "settings.json is not JSON, or is cut short"),
         (another_record, "data/mnist.json: it is not as a run writes it"),
@@ -192,6 +202,14 @@ def long_seconds(part):
     first_run(part, seconds="long")
 
 
+def huge_seconds(part):
+    first_run(part, seconds=10**400)
+
+
+def no_images(part):
+    first_run(part, dataset="cifar10")
+
+
 def no_attack(part):
     change(part / "run.json", settings=json.loads((part / "run.json").read_text())["settings"] | {"attack": None})
 
@@ -220,6 +238,8 @@ def outside_logs(part):
         (outside, "run.json: $.runs[0].method is not as a run writes it"),
         (seed_with_a_point, "run.json: $.runs[0].seed is not as a run writes it"),
         (long_seconds, "run.json: $.runs[0].seconds is not as a run writes it"),
+        (huge_seconds, "run.json: $.runs[0].seconds is not as a run writes it"),
+        (no_images, "run.json: data does not say which images cifar10 is made of: fetch the folder again"),
         (no_attack, "run.json: $.settings.attack is not as a run writes it"),
         (outside_logs, "run.json: $.seconds is not as a run writes it"),
     ],
@@ -236,3 +256,5 @@ def test_of_a_damaged_folder_nothing_is_restored(part, tmp_path, breaks, line):
 def test_a_place_that_snakemake_cannot_name_is_refused(part, tmp_path):
     with pytest.raises(ValueError, match="in a path for wildcards"):
         restore(part, tmp_path / "{x}")
+    with pytest.raises(ValueError, match="is the project's own folder: name one below it"):
+        restoring.main([str(part), "--results", "", "--logs", str(tmp_path)])

@@ -29,9 +29,6 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, drop
     objective: lam, beta, tau, orthogonality, layers and precision of eq. (4); sgd: learning_rate, momentum,
     batch_size, gradient.
     """
-    if not data:  # the rule's way to say that the network was put back
-        keep_released(checkpoints, curve)
-        return
     device = pick_device(device)
     warn_of_slow_products(objective.get("precision"), device)
     images = read_arrays(data)
@@ -52,15 +49,6 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, drop
     about |= {"torch": torch.__version__, "python": platform.python_version(), "commit": commit()}
     write_json(about, record)
     discard(unfinished)
-
-
-def keep_released(checkpoints, curve):
-    """Leave a network that was put back as it is. ValueError where its curve is gone, or weights that are wanted."""
-    for path in (checkpoints, curve):
-        if not Path(path).exists():
-            remedy = "put it back once more, or train in another folder"
-            raise ValueError(f"{path} is not there, of a network that was put back: {remedy}")
-    tell(f"{Path(curve).parent}: this network was put back and stays as it is; to train it, use another folder")
 
 
 def identity_of(run, settings, data, device, keep=None):

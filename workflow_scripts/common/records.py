@@ -1,7 +1,6 @@
 """Records that jobs and restoring left in JSON files, checked before anything is made of them."""
 
 import json
-import math
 from pathlib import Path
 
 from jsonschema import Draft202012Validator
@@ -18,7 +17,7 @@ Validator = extend(
         {
             "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
             "number": lambda _, value: (
-                isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+                isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
             ),
         }
     ),
@@ -27,13 +26,13 @@ Validator = extend(
 AGAIN = "delete it and run again"
 NAMES = {"dataset": {"enum": [*TITLES]}, "model": {"enum": [*MODELS]}, "method": {"enum": [*METHODS]}}
 COUNT, TEXT = {"type": "integer", "minimum": 0}, {"type": "string"}
-RELEASED = {  # of a network that was put back: its images, the epochs of its weights, the folders of its results
+RELEASED = {  # of a network that was put back: its images, the epochs of its weights, its files below the results
     "type": "object",
-    "required": ["images", "epochs", "steps"],
+    "required": ["images", "epochs", "files"],
     "properties": {
         "images": TEXT,
         "epochs": {"type": "array", "items": COUNT},
-        "steps": {"type": "array", "items": TEXT},
+        "files": {"type": "array", "items": TEXT},
     },
 }
 TRAINING = {  # of a run; names become paths
@@ -44,7 +43,7 @@ TRAINING = {  # of a run; names become paths
     | {"released": RELEASED},
 }
 OF_IMAGES = {"title": TEXT, "origin": TEXT, "source": TEXT, "sha256": TEXT, "stand_in": {"type": "boolean"}}
-PROVENANCE = {"type": "object", "required": ["dataset", *OF_IMAGES], "properties": NAMES | OF_IMAGES}
+PROVENANCE = {"type": "object", "required": ["dataset", *OF_IMAGES], "properties": NAMES | OF_IMAGES | {"images": TEXT}}
 SECTIONS = ["training", "objective", "points", "margins", "attack", "bracket", "strong", "masking", "convergence"]
 OF_SECTIONS = {name: {"type": "object"} for name in SECTIONS}
 METHODS_BY_MODEL = {"type": "object", "additionalProperties": {"type": "array", "items": NAMES["method"]}}
@@ -53,6 +52,7 @@ SETTINGS = {  # settings.json and restored.json, of results that were put back; 
     "type": "object",
     "required": ["only", *TRAINED],
     "properties": OF_SECTIONS
+    | {"pathvars": {"type": "object", "additionalProperties": TEXT}}
     | {"only": {"type": "object", "minProperties": 1, "additionalProperties": METHODS_BY_MODEL}},
 }
 

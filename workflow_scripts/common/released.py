@@ -32,7 +32,10 @@ ABOUT = {  # what run.json must hold
 
 def read_about(path):
     """Return the contents of a run.json. ValueError names the file where it is none, or lacks something."""
-    return read_json(path, ABOUT, REMEDY)
+    about = read_json(path, ABOUT, REMEDY)
+    for name in {run["dataset"] for run in about["runs"]} - {data["dataset"] for data in about["data"]}:
+        raise ValueError(f"{path}: data does not say which images {name} is made of: {REMEDY}")
+    return about
 
 
 def checksums(folder):

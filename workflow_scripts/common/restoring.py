@@ -11,6 +11,8 @@ settings.json then says how they were trained, and no restored.json is left.
 
 import argparse
 import json
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -50,7 +52,8 @@ def main(argv=None):
     weights = [read_weights(given.folder, record) for record in records]
     if given.networks:
         records, weights, tables = networks_alone(given.folder, records, weights, tables)
-    records = [as_released(*of_run, tables, about["data"]) for of_run in zip(records, weights, strict=True)]
+    parts = {path: lines for name, table in tables.items() for path, lines in separated(table, name)}
+    records = [as_released(record, kept, parts, about["data"]) for record, kept in zip(records, weights, strict=True)]
     settings = settings_of(about, records, given)
     refuse_other_settings(settings, given)
     record_of_all = joined(settings, given.results / "restored.json")
@@ -62,16 +65,16 @@ def main(argv=None):
             write_json(data, path)
     for record, kept in zip(records, weights, strict=True):  # before the tables, which must not be older
         restore_training(record, kept, given.results / "train" / str(run_of(record)))
-    for name, table in tables.items():
-        for part, lines in separated(table, name):
-            write_table(lines.dropna(axis=1, how="all"), given.results / part)
+    for path, lines in parts.items():
+        write_table(lines.dropna(axis=1, how="all"), given.results / path)
     write_seconds(about["seconds"], tables, given.logs)
+    if not given.networks:
+        write_json(record_of_all, given.results / "restored.json")
     write_json(config, given.results / "settings.json")
-    go_on = f"snakemake --cores 2 --configfile {given.results / 'settings.json'}"
+    go_on = f"snakemake --cores 2 --configfile {shlex.quote(str(given.results / 'settings.json'))}"
     if given.networks:
         print(f"networks put back: {len(records)}; attack or measure them, say: {go_on} mine.yaml")
         return
-    write_json(record_of_all, given.results / "restored.json")
     target = "table1.tex" if "attacks" in tables else "fig2.pdf"
     print(f"networks put back: {len(records)}; draw a figure or table, say: {go_on} -- paper_figures/{target}")
     print(f"train or measure more, say: {go_on} mine.yaml")
@@ -85,6 +88,8 @@ def arguments(argv):
     parser.add_argument("--networks", action="store_true", help="only the networks, to attack and measure them anew")
     given = parser.parse_args(argv)
     for path in (given.results, given.logs):
+        if path == Path():
+            raise ValueError("--results or --logs is the project's own folder: name one below it, results/mine, say")
         if any(character in str(path) for character in "{}<>"):
             raise ValueError(f"{path}: Snakemake takes {{ }} < > in a path for wildcards; choose another name")
     return given
@@ -102,13 +107,14 @@ def networks_alone(folder, records, weights, tables):
     return records, weights, {"curves": lines[chosen]}
 
 
-def as_released(record, kept, tables, datasets):
-    """Return a record that says of which images a network is, and what is put back: weights of epochs, steps."""
+def as_released(record, kept, parts, datasets):
+    """Return a record that says of which images a network is, and which epochs and files of it are put back."""
     images = {data["dataset"]: data.get("images", data["sha256"]) for data in datasets}
-    steps = {step_of(name) for name, of in tables.items() if name != "svm" and run_of(record) in runs_in(of)}
+    files = [path for path in parts if re.search(rf"/{run_of(record)}[./]", path)]
+    files += [f"train/{run_of(record)}/checkpoints.safetensors"] if kept else []
     if record["dataset"] == "mnist01":  # trained again for the moving picture, which shows the weights of every epoch
-        steps = set()
-    return record | {"released": {"images": images[record["dataset"]], "epochs": sorted(kept), "steps": sorted(steps)}}
+        files = []
+    return record | {"released": {"images": images[record["dataset"]], "epochs": sorted(kept), "files": sorted(files)}}
 
 
 def settings_of(about, records, given):
@@ -176,6 +182,8 @@ def refuse_others(datasets, records, results):
             raise ValueError(f"{path} is of other images than the results: {ELSEWHERE}")
     for record in records:
         path = results / "train" / str(run_of(record)) / "run.json"
+        if (cut_off := path.with_name("unfinished.safetensors")).exists():
+            raise ValueError(f"{cut_off} is of a training that was cut off: {ELSEWHERE}")
         young = {"released": None}  # the record of an earlier version has no such key
         if path.exists() and read_json(path, TRAINING, ELSEWHERE) | young != record | young:
             raise ValueError(f"{path} is of another training than the results: {ELSEWHERE}")
@@ -200,15 +208,10 @@ def holds(path, epoch, state):
     return there.keys() == state.keys() and all(torch.equal(there[name], state[name]) for name in state)
 
 
-def step_of(name):
-    """The folder of results from which a tidy table is made."""
-    return FOLDERS.get(name, name)
-
-
 def write_seconds(seconds, tables, logs):
     """Share the seconds of each step among the runs that have results of it: only their sum is told."""
     for step in seconds.keys() - {"train"}:  # whose records have them
-        runs = set().union(*(runs_in(of) for name, of in tables.items() if step_of(name) == step))
+        runs = set().union(*(runs_in(of) for name, of in tables.items() if FOLDERS.get(name, name) == step))
         for run in runs:
             with whole_file(logs / step / str(run) / "restored.tsv") as partial:  # beside jobs anew
                 pd.DataFrame({"s": [seconds[step] / len(runs)]}).to_csv(partial, sep="\t", index=False)
@@ -221,7 +224,7 @@ def separated(table, name):
         yield "svm/mnist01.csv", table
         return
     for run, lines in table.groupby(RUN, sort=False):
-        folder, linear = f"{step_of(name)}/{Run(*run)}", run[1] in LINEAR
+        folder, linear = f"{FOLDERS.get(name, name)}/{Run(*run)}", run[1] in LINEAR
         if name == "curves":
             yield f"{folder}/curve.csv", lines
         elif name == "margins" and not linear:
