@@ -173,6 +173,9 @@ def _of_splits(axes, runs, model):
         for split, look in plots.SPLIT_LINES.items():
             draw = plots.smooth_line if model in LINEAR else plots.line
             draw(ax, select(runs, split=split), column, label=split, **look)
+        if runs["epoch"].nunique() == 1:  # two dots that nearly coincide would fill the panel
+            plots.from_start(ax)
+            plots.from_zero(ax)
         if _coincide(runs, column):
             ax.text(
                 0.97, 0.9, "the two coincide", transform=ax.transAxes, ha="right", va="top", color=plots.NOTE_COLOUR
@@ -182,8 +185,9 @@ def _of_splits(axes, runs, model):
 def _coincide(runs, column):
     """Whether the curves of training and test points cannot be told apart on a panel."""
     by_epoch = runs.pivot_table(column, "epoch", "split")
-    height = by_epoch.max(axis=None) - by_epoch.min(axis=None)
-    return len(by_epoch) > 1 and (by_epoch["train"] - by_epoch["test"]).abs().mean() < 0.02 * height
+    low = by_epoch.min(axis=None) if len(by_epoch) > 1 else min(by_epoch.min(axis=None), 0)  # where one begins at 0
+    height = by_epoch.max(axis=None) - low
+    return (by_epoch["train"] - by_epoch["test"]).abs().mean() < 0.02 * height
 
 
 def _of_methods(ax, runs, model):

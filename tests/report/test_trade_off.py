@@ -91,6 +91,16 @@ def test_an_axis_of_one_epoch_begins_with_the_training(epochs, begins):
     assert ax.get_xlim() == pytest.approx((begins, 210 if begins == 0 else 205))
 
 
+def test_dots_of_one_epoch_stand_above_zero(tables):
+    runs = tables["margin_summary"]
+    one = runs[runs["epoch"] == runs.groupby("model")["epoch"].transform("max")].assign(average=1.08)
+    axes = draw(6, tables | {"margin_summary": one}).axes
+    average, minimum = axes[1], axes[4]
+    assert average.get_ylim() == pytest.approx((0, 1.08 * 1.06)) and average.get_xlim()[0] == 0
+    assert "the two coincide" in [text.get_text() for text in average.texts]
+    assert minimum.get_ylim()[0] <= 0
+
+
 def test_dots_stand_side_by_side_and_lines_do_not_move():
     ax = plots.new_figure(1).subplots()
     for epochs in ([3], [3, 4]):
