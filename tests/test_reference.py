@@ -15,7 +15,7 @@ COMMITTED = ROOT / "reference_results"
 
 def test_the_committed_results_stay_small():
     weights = [path.stat().st_size for path in COMMITTED.rglob("*.safetensors")]
-    assert sum(weights) < 15e6 and sum(path.stat().st_size for path in COMMITTED.rglob("*")) - sum(weights) < 18e6
+    assert sum(weights) < 15e6 and sum(path.stat().st_size for path in COMMITTED.rglob("*")) - sum(weights) < 20e6
 
 
 @pytest.mark.parametrize("part", [path.parent for path in COMMITTED.glob("*/run.json")], ids=lambda part: part.name)
@@ -45,8 +45,7 @@ def test_the_readme_shows_the_committed_rows_of_the_papers_epochs():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_readme_shows_what_attacks_without_a_floor_leave_of_the_cnn(method):
-    part = "mnist" if method == "std" else "mnist-cnn"
-    strong = pd.read_csv(COMMITTED / part / "table1_strong.csv", dtype={"column": str}).dropna(subset=["value"])
+    strong = pd.read_csv(COMMITTED / "mnist-cnn/table1_strong.csv", dtype={"column": str}).dropna(subset=["value"])
     strong = strong[(strong["model"] == "cnn") & (strong["method"] == method)]
     cells = strong[strong["column"].isin(["clean", "0.5", "1.0", "1.5", "2.0"])]["value"].map("{:.2f}".format)
     assert len(cells) == 5 and f"| {' | '.join(cells)} |" in (ROOT / "README.md").read_text()
