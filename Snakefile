@@ -47,11 +47,13 @@ report: "report/captions/workflow.rst"
 
 
 onstart:
-    # What a job would replace is stale until it is done, also where it fails or the machine stops: the next call, which
-    # finds the inputs gone and this there, must not take it for up to date.
+    # Of a job that fails, or whose machine stops, Snakemake leaves nothing; what others made of its earlier result it would
+    # take for up to date. So tables, figures and pages count as unfinished until they are made. Networks and measurements,
+    # which take hours, do not: their params say what they rest on.
     if workflow.is_main_process:
         for job in workflow.dag.needrun_jobs():
-            workflow.persistence.started(job)
+            if not hasattr(job.wildcards, "model"):
+                workflow.persistence.started(job)
 
 
 pathvars:
