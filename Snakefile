@@ -48,11 +48,11 @@ report: "report/captions/workflow.rst"
 
 onstart:
     # Of a job that fails, or whose machine stops, Snakemake leaves nothing; what others made of its earlier result it would
-    # take for up to date. So tables, figures and pages count as unfinished until they are made. Networks and measurements,
-    # which take hours, do not: their params say what they rest on.
+    # take for up to date. So tables, figures and pages count as unfinished until they are made. Images, networks and
+    # measurements, after which hours of work would be done again, do not: their params say what they rest on.
     if workflow.is_main_process:
         for job in workflow.dag.needrun_jobs():
-            if not hasattr(job.wildcards, "model"):
+            if not hasattr(job.wildcards, "dataset"):
                 workflow.persistence.started(job)
 
 

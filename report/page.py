@@ -104,10 +104,7 @@ def _facts(settings, runs, seconds, commit):
     }
     total = " + ".join(f"{_duration(value)} {name}" for name, value in seconds.items() if value)
     return [
-        (
-            "PGD",
-            f"steps of {attack['step']:g} (paper {theirs:g}) from {START[attack['start']]}, {floor}",
-        ),
+        ("PGD", f"steps of {attack['step']:g} (paper {theirs:g}) from {START[attack['start']]}, {floor}"),
         ("Seeds", ", ".join(map(str, settings["seeds"]))),
         ("Device", named["device"]),
         ("Versions", f"torch {named['torch']}, Python {named['python']}"),

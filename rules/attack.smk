@@ -25,7 +25,7 @@ rule attack:
         runtime=runtime("attack"),
     params:
         **by_name(
-            code=measuring("attack"),
+            code=resting("attack", "attack"),
             epoch=last_epoch,
             eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset],
             step=config["attack"]["step"],
@@ -66,7 +66,7 @@ rule attack_strong:
         runtime=runtime("attack_strong"),
     params:
         **by_name(
-            code=measuring("attack_strong"),
+            code=resting("attack_strong", "attack"),
             epoch=last_epoch,
             eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset],
             step=config["attack"]["step"],
@@ -103,7 +103,7 @@ rule masking:
         runtime=runtime("masking"),
     params:
         **by_name(
-            code=measuring("masking"),
+            code=resting("masking", "attack"),
             epoch=last_epoch,
             eps=lambda wildcards: config["attack"]["eps"][wildcards.dataset][-1],
             step=config["attack"]["step"],

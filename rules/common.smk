@@ -88,16 +88,20 @@ def content(script, *modules):
     return digest(sources(script, *modules))
 
 
-def measuring(script):
-    """What is in the files of a script that measures, and what its network is made from, as a param.
+def resting(script, use=None):
+    """What the result of a script rests on, as a param: its files, the images, and what its inputs are made from.
 
-    Where a training failed there is no network, and nothing else would tell that what was measured before is stale.
+    Where a job failed its output is gone, and nothing else would tell that what was made of an earlier one is stale.
+    use: of the points, for a script that measures a network
     """
 
     def found(wildcards):
+        rests = [content(script), images(wildcards)]
+        if use is None:
+            return rests
+        rests += [content("points"), drawn_points(wildcards, use), config["points"]["seed"]]
         run = run_of(wildcards)
-        trained = [] if str(run) in PUT_BACK else [content("train"), images(wildcards), training_of(config, run)]
-        return [content(script), *trained]
+        return rests if str(run) in PUT_BACK else [*rests, content("train"), training_of(config, run)]
 
     return found
 
@@ -123,9 +127,9 @@ def sampling_threads(wildcards):
     return max(of(wildcards, "threads"), 8 if GPU else 1)
 
 
-def drawn_points(wildcards):
+def drawn_points(wildcards, use):
     """How many points of each split a network is measured or attacked at; None means all."""
-    if wildcards.use == "attack":
+    if use == "attack":
         return {"test": of(wildcards, "attack.points")}
     whole = wildcards.dataset in config["points"]["whole"]
     return {split: None if whole else of(wildcards, f"points.{split}") for split in SPLITS}

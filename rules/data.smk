@@ -39,8 +39,8 @@ rule points:
         mem_mb=1000,
     params:
         **by_name(
-            code=content("points"),
-            wanted=drawn_points,
+            code=resting("points"),
+            wanted=lambda wildcards: drawn_points(wildcards, wildcards.use),
             points_seed=config["points"]["seed"],
         ),
     message:

@@ -24,7 +24,7 @@ rule margins_linear:
         mem_mb=1000,
     params:
         **by_name(
-            code=measuring("margins_linear"),
+            code=resting("margins_linear", "margins"),
             epochs=for_network("checkpoints"),
         ),
     message:
@@ -57,7 +57,7 @@ rule margins:
         runtime=runtime("margins"),
     params:
         **by_name(
-            code=measuring("margins"),
+            code=resting("margins", "margins"),
             radius=config["margins"]["radius"],
             samples=for_network("margins.samples"),
             drawn=for_network("margins.drawn"),
@@ -94,7 +94,7 @@ rule bracket:
         runtime=runtime("bracket"),
     params:
         **by_name(
-            code=measuring("bracket"),
+            code=resting("bracket", "margins"),
             epochs=lambda wildcards: measured_epochs(config, wildcards),
             steps=for_network("bracket.steps"),
         ),
@@ -128,7 +128,7 @@ rule convergence:
         runtime=runtime("convergence"),
     params:
         **by_name(
-            code=measuring("convergence"),
+            code=resting("convergence", "margins"),
             epoch=last_epoch,
             subset=for_network("convergence.points"),
             radius=config["margins"]["radius"],

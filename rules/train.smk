@@ -25,7 +25,7 @@ rule train:
         runtime=runtime("train"),
     params:
         **by_name(
-            code=content("train"),
+            code=resting("train"),
             objective=objective,
             epochs=for_network("training.epochs"),
             keep=kept_epochs,

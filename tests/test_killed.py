@@ -8,7 +8,7 @@ import subprocess
 import sys
 from base64 import urlsafe_b64decode
 from contextlib import suppress
-from shutil import copytree
+from shutil import copytree, rmtree
 from time import monotonic, sleep
 
 import numpy as np
@@ -155,6 +155,15 @@ def test_what_a_failed_training_leaves_is_not_taken_for_its_own(undisturbed, tmp
     assert "torch finds no GPU" in said
     plans = [snakemake(folder, *other, "-n", "--", f"results/{table}.csv") for table in ("curves", "attacks")]
     assert [planned(plan) for plan in plans] == [{"train": 1, "combine": 1}, {"train": 1, "attack": 1, "combine": 1}]
+
+
+def test_measurements_at_points_that_a_failed_job_left_none_of_are_stale(undisturbed, tmp_path):
+    folder = copytree(undisturbed[0], tmp_path, dirs_exist_ok=True)
+    rmtree(folder / "results/points")  # what a job that failed leaves
+    other = [*SETTINGS, "--config", "points={train: 20, test: 20, seed: 5}"]
+    plans = [planned(snakemake(folder, *other, "-n", "--", f"results/{name}.csv")) for name in ("attacks", "margins")]
+    assert plans == [{step: 1 for step in ("points", name, "combine")} for name in ("attack", "margins")]
+    assert not planned(snakemake(folder, *SETTINGS, "-n", "--", "results/attacks.csv"))  # nobody needs them
 
 
 @pytest.mark.slow

@@ -226,6 +226,9 @@ def test_replaced_images_are_noticed_and_moved_ones_change_nothing(linear):
     assert again() == set()
     np.savez(folder / "moved/mnist.npz", **arrays | {"y_train": arrays["y_train"][::-1]})
     assert again() == {"data", "points", "train", "margins_linear"}
+    shutil.move(folder / "results/data", folder / "before")  # as a data job that failed leaves it
+    assert again() == {"data", "points", "train", "margins_linear"}
+    shutil.move(folder / "before", folder / "results/data")
     before = json.loads((folder / "results/data/mnist01.json").read_text())["sha256"]
     snakemake(folder, *TARGET)
     assert json.loads((folder / "results/data/mnist01.json").read_text())["sha256"] != before

@@ -74,7 +74,7 @@ def test_each_rule_follows_the_files_of_its_own_script_by_age_and_by_content():
     ]
     for rule in rules:
         script = re.search(r'script:\s+"\.\./workflow_scripts/(\w+)\.py"', rule)[1]
-        asked = re.findall(r'code=(?:sources|content|measuring)\("(\w+)"', rule)
+        asked = re.findall(r'code=(?:sources|content|resting)\("(\w+)"', rule)
         assert asked == ([] if script == "data" else [script, script]), script
 
 
