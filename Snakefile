@@ -16,6 +16,7 @@ from rules.config_errors import first_mistake
 from rules.given import empty_mapping, normalised
 from rules.places import prepare_scripts, unfit_place
 from rules.restored import other_settings, other_training
+from rules.unfinished import mark_unfinished
 
 prepare_scripts(PROJECT)
 if mistake := unfit_place(PROJECT, workflow.workdir_init, sys.argv):
@@ -47,13 +48,8 @@ report: "report/captions/workflow.rst"
 
 
 onstart:
-    # Of a job that fails, or whose machine stops, Snakemake leaves nothing; what others made of its earlier result it would
-    # take for up to date. So tables, figures and pages count as unfinished until they are made. Images, networks and
-    # measurements, after which hours of work would be done again, do not: their params say what they rest on.
     if workflow.is_main_process:
-        for job in workflow.dag.needrun_jobs():
-            if not hasattr(job.wildcards, "dataset"):
-                workflow.persistence.started(job)
+        mark_unfinished(workflow, combined())
 
 
 pathvars:

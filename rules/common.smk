@@ -4,7 +4,6 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 from report.results import FOLDERS, LINEAR, METHODS, MODELS, NETWORKS, OF_NETWORKS, OF_STD, SPLITS, TABLES, Run
 from report.departures import departures, scale
@@ -14,6 +13,7 @@ from rules.images import images_of
 from rules.params import by_name, epochs_in
 from rules.places import without_a_gpu
 from rules.restored import are_elsewhere, folder_of, put_back, training_of
+from rules.shown import FIGURES, STD, file_of, module_of
 from rules.sources import digest, sources_of
 from rules.times import minutes
 
@@ -198,6 +198,15 @@ def parts(table, datasets, methods=tuple(METHODS)):
     return (at_checkpoints(of_table) if table == "brackets" else []) + paths_of(f"{folder}.csv", of_table)
 
 
+def combined():
+    """{path: paths of what it is made of} of the tidy tables of all runs."""
+    results = folder_of(config, "results")
+    made_of = {table: parts(table, config["runs"]) for table in TABLES}
+    return {
+        f"{results}/{table}.csv": [path.replace("<results>", results) for path in of] for table, of in made_of.items()
+    }
+
+
 def at_checkpoints(wanted):
     """The tables of margins of some runs: one for each epoch at which they are measured, of linear models one for all."""
     folder = "<results>/margins/{dataset}/{model}/{method}/seed{seed}"
@@ -209,44 +218,6 @@ def at_checkpoints(wanted):
         )
         for path in paths_of(f"{folder}/{epoch}.csv", [run])
     ]
-
-
-class Figure(NamedTuple):
-    """What a figure shows: the data sets, tables and methods, and the methods without which it shows nothing."""
-
-    datasets: list
-    tables: list
-    methods: list
-    needed: list
-    without: list = []  # settings of the tables on which it does not depend
-
-
-STD, BOTH, EVERY = ["std"], ["std", "amr"], list(METHODS)
-FIGURES = {
-    "training": Figure(["mnist01"], ["margins"], STD, STD, ["test"]),
-    "1": Figure(["mnist01"], ["margins", "margin_summary"], STD, STD, ["test"]),
-    "2": Figure(["cifar10"], ["margin_summary"], BOTH, STD),
-    "3": Figure(["mnist01"], ["curves"], STD, STD),
-    "4": Figure(["mnist", "cifar10"], ["curves"], STD, STD),
-    "5": Figure(["cifar10"], ["margins"], STD, STD),
-    "6": Figure(["mnist"], ["margin_summary"], EVERY, STD),
-    "7": Figure(["mnist"], ["margins"], STD, STD),
-    "S1": Figure(["mnist", "cifar10"], ["convergence"], STD, STD),
-    "S2": Figure(["mnist", "cifar10"], ["attacks"], EVERY, EVERY),
-    "S3": Figure(["mnist", "cifar10"], ["masking"], STD, STD),
-    "S4": Figure(["mnist", "cifar10"], ["brackets"], EVERY, EVERY),
-    "overview": Figure(["mnist", "cifar10"], ["margin_summary"], BOTH, STD, ["test"]),
-}
-
-
-def module_of(figure):
-    """The module of report/ that draws a figure."""
-    return "overview" if figure == "overview" else "supplement" if figure.startswith("S") else "figures"
-
-
-def file_of(figure):
-    """The name of a figure's files, without a suffix."""
-    return figure if figure in ("overview", "training") else f"fig{figure}"
 
 
 def holding(datasets, tables):

@@ -157,6 +157,16 @@ def test_what_a_failed_training_leaves_is_not_taken_for_its_own(undisturbed, tmp
     assert [planned(plan) for plan in plans] == [{"train": 1, "combine": 1}, {"train": 1, "attack": 1, "combine": 1}]
 
 
+def test_a_table_that_the_call_with_a_failed_attack_did_not_ask_for_is_stale(undisturbed, tmp_path, monkeypatch):
+    folder = copytree(undisturbed[0], tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    other = [*SETTINGS, "--config", "attack={eps: {mnist: [0.5, 2.0]}, points: 100, iterations: 20, step: 0.02}"]
+    snakemake(folder, *other, "device=cuda", "--", "paper_figures/figS2.pdf", check=False)
+    plan = planned(snakemake(folder, *other, "-n", "--", "results/attacks.csv"))
+    assert plan == {"attack": 1, "combine": 1}
+    assert not planned(snakemake(folder, *other, "-n", "--", "results/margins.csv"))
+
+
 def test_measurements_at_points_that_a_failed_job_left_none_of_are_stale(undisturbed, tmp_path):
     folder = copytree(undisturbed[0], tmp_path, dirs_exist_ok=True)
     rmtree(folder / "results/points")  # what a job that failed leaves

@@ -1,0 +1,24 @@
+"""Which tables, figures and pages count as unfinished from the start of a call, until they are made."""
+
+from types import SimpleNamespace
+
+from snakemake.io import IOFile
+
+
+def mark_unfinished(workflow, combined):
+    """Let Snakemake make anew whatever rests on a planned job, though this job fail or its machine stop.
+
+    Of such a job nothing is left, and what others made of its earlier result would be taken for up to date, whether
+    this call asks for them or a later one. Images, networks and measurements, after which hours of work would be done
+    again, are not marked: their params say what they rest on.
+
+    combined: {path of a combined table: paths of what it is made of}
+    """
+    planned = list(workflow.dag.needrun_jobs())
+    made = {str(path) for job in planned for path in job.output}
+    stale = [path for job in planned if not hasattr(job.wildcards, "dataset") for path in job.output]
+    for rule in workflow.rules:
+        if not rule.has_wildcards() and made & {str(path) for path in rule.input}:
+            stale += rule.output
+    stale += [table for table, parts in combined.items() if made & {*parts}]
+    workflow.persistence.started(SimpleNamespace(output=[IOFile(path) for path in stale]))
