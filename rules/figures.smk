@@ -81,77 +81,52 @@ rule training:
         "../workflow_scripts/training.py"
 
 
-rule table1:
-    """Write table 1, as published and in three other forms."""
-    input:
-        attacks=parts("attacks", attacked()),
-        margin_summary=parts("margin_summary", attacked()),
-        provenance=expand(rules.data.output.json, dataset=attacked()),
-        code=sources("table1"),
-    output:
-        tex="paper_figures/table1.tex",
-        csv="paper_figures/table1.csv",
-        md="paper_figures/table1.md",
-        html=report(
-            "paper_figures/table1.html",
-            caption="../report/captions/table1.rst",
-            category="Tables",
-            labels={"figure": "Table 1", "format": "html"},
-        ),
-    log:
-        "<logs>/figures/table1.log",
-    conda:
-        "../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=table_memory(250),
-    params:
-        **by_name(
-            code=content("table1"),
-            kind="attacks",
-            networks=[[*name, *network] for name, network in networks(config).items() if name[1] in NETWORKS],
-            other=departures(config, shown_in(["attacks"]), ["attacks", "margin_summary"]),
-            floor=None,
-        ),
-    message:
-        "Write table 1."
-    script:
-        "../workflow_scripts/table1.py"
+TABLE1 = {  # what attacked, its place in Snakemake's report, and what it is called there
+    "table1": ("attacks", "Tables", "Table 1"),
+    "table1_strong": ("strong", "Supplement", "Table 1 under strong attacks"),
+}
 
+for table, (kind, category, title) in TABLE1.items():
 
-rule table1_strong:
-    """Write table 1 under the strongest attacks."""
-    input:
-        attacks=parts("strong", attacked()),
-        margin_summary=parts("margin_summary", attacked()),
-        provenance=expand(rules.data.output.json, dataset=attacked()),
-        code=sources("table1"),
-    output:
-        tex="paper_figures/table1_strong.tex",
-        csv="paper_figures/table1_strong.csv",
-        md="paper_figures/table1_strong.md",
-        html=report(
-            "paper_figures/table1_strong.html",
-            caption="../report/captions/table1_strong.rst",
-            category="Supplement",
-            labels={"figure": "Table 1 under strong attacks", "format": "html"},
-        ),
-    log:
-        "<logs>/figures/table1_strong.log",
-    conda:
-        "../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=table_memory(250),
-    params:
-        **by_name(
-            code=content("table1"),
-            kind="strong",
-            networks=[[*name, *network] for name, network in networks(config).items() if name[1] in NETWORKS],
-            other=departures(config, shown_in(["strong"]), ["strong", "margin_summary"]),
-            floor=config["attack"]["gradient_floor"] * config["attack"]["averaged_over"],
-        ),
-    message:
-        "Write table 1 under strong attacks."
-    script:
-        "../workflow_scripts/table1.py"
+    rule:
+        """Write table 1, as published and in three other forms."""
+        name:
+            table
+        input:
+            attacks=parts(kind, attacked()),
+            margin_summary=parts("margin_summary", attacked()),
+            provenance=expand(rules.data.output.json, dataset=attacked()),
+            code=sources("table1"),
+        output:
+            tex=f"paper_figures/{table}.tex",
+            csv=f"paper_figures/{table}.csv",
+            md=f"paper_figures/{table}.md",
+            html=report(
+                f"paper_figures/{table}.html",
+                caption=f"../report/captions/{table}.rst",
+                category=category,
+                labels={"figure": title, "format": "html"},
+            ),
+        log:
+            f"<logs>/figures/{table}.log",
+        conda:
+            "../envs/main.yaml"
+        threads: 1
+        resources:
+            mem_mb=table_memory(250),
+        params:
+            **by_name(
+                code=content("table1"),
+                kind=kind,
+                networks=[[*name, *network] for name, network in networks(config).items() if name[1] in NETWORKS],
+                other=departures(config, shown_in([kind]), [kind, "margin_summary"]),
+                floor=(
+                    config["attack"]["gradient_floor"] * config["attack"]["averaged_over"]
+                    if kind == "strong"
+                    else None
+                ),
+            ),
+        message:
+            f"Write {title.lower()}."
+        script:
+            "../workflow_scripts/table1.py"
