@@ -190,7 +190,7 @@ def _sign(top, y):
 
 
 def _checked(counts, samples):
-    counts = [whole("a number of samples", count) for count in several(counts)]
+    counts = [whole("one of counts", count) for count in several(counts)]
     if not counts or counts != sorted(set(counts)):
         raise ValueError(f"numbers of samples are {counts}: give one or more in ascending order, the least 1")
     if counts[-1] > samples or (LEAST > counts[-1] != samples):

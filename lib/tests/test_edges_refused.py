@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import inf, nan, nn
 
+import lib
 from lib import (
     attack_distances,
     evaluate,
@@ -247,6 +248,21 @@ class Counting(nn.Module):
     def forward(self, x):
         self.calls = self.calls + 1
         return x
+
+
+MEASURING = [function for name in lib.__all__ if hasattr(function := getattr(lib, name), "__wrapped__")]
+GIVEN = {"eps": 0.5, "counts": [20], "samples": 20}  # for those that have no default
+
+
+@pytest.mark.parametrize("function", MEASURING, ids=lambda function: function.__name__)
+def test_every_setting_is_looked_at(function):
+    parameters = inspect.signature(function).parameters
+    points = {"x": X} | {name: Y for name in ("y", "top") if name in parameters}
+    needed = {name: value for name, value in GIVEN.items() if name in parameters}
+    for name in parameters.keys() - {"model", *points}:
+        if (function, name) != (evaluate, "progress"):  # shown or not: anything tells
+            with pytest.raises(ValueError, match=name):
+                function(network(), **points, **needed | {name: object()})
 
 
 def test_a_model_is_left_as_it_was_where_something_fails():
