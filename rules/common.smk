@@ -154,7 +154,8 @@ def last_epoch(wildcards):
 
 def unless_put_back(step):
     """The constraint of a rule's data set: results of a step that were put back have no rule, and so stay as they are."""
-    those = [run for run, record in PUT_BACK.items() if f"{step}/{run}" in str(record["released"].get("files"))]
+    files = {run: record["released"].get("files", []) for run, record in PUT_BACK.items()}
+    those = [run for run in files if any(file.startswith(f"{step}/{run}") for file in files[run])]
     return f"(?!({'|'.join(those)})[./])({DATASETS})" if those else DATASETS
 
 

@@ -28,7 +28,7 @@ def test_a_restored_network_keeps_the_commit_at_which_it_was_measured(tmp_path):
         results = restore(folder, tmp_path / folder.name)
         about = json.loads((folder / "run.json").read_text())
         for run in about["runs"]:
-            record = json.loads((results / f"train/{restoring.run_of(run)}/run.json").read_text())
+            record = json.loads((results / f"train/{restoring.run_in(run)}/run.json").read_text())
             assert record["measured"] == run.get("measured", about["commit"])
     assert not [*results.glob("train/*/lr/**/checkpoints.safetensors")]  # their film wants every epoch, not the last
 

@@ -13,7 +13,7 @@ from report.settings import networks, setting
 from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
 from workflow_scripts.common.files import whole_file, write_json
 from workflow_scripts.common.origin import commit
-from workflow_scripts.common.records import PROVENANCE, TRAINING, read_json, run_of
+from workflow_scripts.common.records import PROVENANCE, TRAINING, read_json, run_in
 from workflow_scripts.common.released import checksums
 from workflow_scripts.common.runner import call
 from workflow_scripts.common.tables import benchmarked
@@ -47,7 +47,7 @@ def main(tables, svm, pages, records, provenance, checkpoints, record, *, settin
     for path in map(Path, pages):
         with whole_file(folder / path.name) as partial:
             shutil.copyfile(path, partial)
-    runs = {str(run): run for run in map(run_of, trained)}
+    runs = {str(run): run for run in map(run_in, trained)}
     for path in checkpoints:
         epoch = epochs_kept(path)[-1]
         kept = folder / runs["/".join(Path(path).parts[-5:-1])].weights()

@@ -77,6 +77,6 @@ def read_datasets(paths):
     return {record["dataset"]: record for record in found}
 
 
-def run_of(record):
+def run_in(record):
     """The training that a record is of."""
     return Run(*(record[name] for name in RUN))

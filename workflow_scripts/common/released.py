@@ -8,7 +8,7 @@ import pandas as pd
 
 from report.results import COLUMNS, LINEAR, MAY_BE_EMPTY, RUN, Run
 from workflow_scripts.common.checkpoints import epochs_kept, load_model
-from workflow_scripts.common.records import OF_SECTIONS, PROVENANCE, SECTIONS, TEXT, TRAINING, read_json, run_of
+from workflow_scripts.common.records import OF_SECTIONS, PROVENANCE, SECTIONS, TEXT, TRAINING, read_json, run_in
 
 EARLIER = "epochs_trained"  # a column of tables before settings could differ by network
 REMEDY = "fetch the folder again"
@@ -56,7 +56,7 @@ def refuse_other_files(folder, about):
 
 def read_tables(folder, records):
     """Return {name: tidy table} of a folder whose networks are `records`; ValueError names a file that is not whole."""
-    known, found = {run_of(record) for record in records}, {}
+    known, found = {run_in(record) for record in records}, {}
     for name in COLUMNS:
         paths = [path for kind in ("csv", "csv.gz") if (path := folder / f"{name}.{kind}").exists()]
         if len(paths) > 1:
@@ -67,9 +67,9 @@ def read_tables(folder, records):
                 raise ValueError(f"{path} holds other networks than run.json: {REMEDY}")
     for record in records:
         curve = found.get("curves", pd.DataFrame(columns=COLUMNS["curves"]))
-        curve = curve[(curve[RUN] == list(run_of(record))).all(axis=1)]
+        curve = curve[(curve[RUN] == list(run_in(record))).all(axis=1)]
         if len(curve) != record["epochs"]:
-            raise ValueError(f"{folder}/curves.csv has {len(curve)} of {record['epochs']} epochs of {run_of(record)}")
+            raise ValueError(f"{folder}/curves.csv has {len(curve)} of {record['epochs']} epochs of {run_in(record)}")
     return found
 
 
@@ -91,7 +91,7 @@ def read_weights(folder, record):
 
     Those of linear models are left where they are: what is made of them needs every epoch, and is trained in minutes.
     """
-    path = folder / run_of(record).weights()
+    path = folder / run_in(record).weights()
     if record["model"] in LINEAR or not path.exists():
         return {}
     load = partial(load_model, path, record["dataset"], record["model"])  # raises ValueError where it is another's

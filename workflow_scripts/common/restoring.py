@@ -30,7 +30,7 @@ from workflow_scripts.common.records import (
     TRAINED,
     TRAINING,
     read_json,
-    run_of,
+    run_in,
 )
 from workflow_scripts.common.released import read_about, read_tables, read_weights, refuse_other_files, runs_in
 
@@ -64,7 +64,7 @@ def main(argv=None):
         if not (path := given.results / "data" / f"{data['dataset']}.json").exists():
             write_json(data, path)
     for record, kept in zip(records, weights, strict=True):  # before the tables, which must not be older
-        restore_training(record, kept, given.results / "train" / str(run_of(record)))
+        restore_training(record, kept, given.results / "train" / str(run_in(record)))
     for path, lines in parts.items():
         write_table(lines.dropna(axis=1, how="all"), given.results / path)
     write_seconds(about["seconds"], tables, given.logs)
@@ -102,7 +102,7 @@ def networks_alone(folder, records, weights, tables):
         raise ValueError(f"{folder} has no weights of networks: put its results back, without --networks")
     records = [{key: of for key, of in record.items() if key != "measured"} for record, _ in both]
     weights = [kept for _, kept in both]
-    known, lines = {run_of(record) for record in records}, tables["curves"]
+    known, lines = {run_in(record) for record in records}, tables["curves"]
     chosen = [run in known for run in lines[RUN].itertuples(index=False, name=None)]
     return records, weights, {"curves": lines[chosen]}
 
@@ -110,8 +110,8 @@ def networks_alone(folder, records, weights, tables):
 def as_released(record, kept, parts, datasets):
     """Return a record that says of which images a network is, and which epochs and files of it are put back."""
     images = {data["dataset"]: data.get("images", data["sha256"]) for data in datasets}
-    files = [path for path in parts if re.search(rf"/{run_of(record)}[./]", path)]
-    files += [f"train/{run_of(record)}/checkpoints.safetensors"] if kept else []
+    files = [path for path in parts if re.search(rf"/{run_in(record)}[./]", path)]
+    files += [f"train/{run_in(record)}/checkpoints.safetensors"] if kept else []
     if record["dataset"] == "mnist01":  # trained again for the moving picture, which shows the weights of every epoch
         files = []
     return record | {"released": {"images": images[record["dataset"]], "epochs": sorted(kept), "files": sorted(files)}}
@@ -122,7 +122,7 @@ def settings_of(about, records, given):
     sources = {data["source"] for data in about["data"]}
     left_out = ({*SECTIONS} - {*TRAINED}) if given.networks else {}
     settings = {key: of for key, of in about["settings"].items() if key not in ("runs", *left_out)} | {"only": {}}
-    for dataset, model, method in dict.fromkeys(run_of(record)[:3] for record in records):  # once for all seeds
+    for dataset, model, method in dict.fromkeys(run_in(record)[:3] for record in records):  # once for all seeds
         settings["only"].setdefault(dataset, {}).setdefault(model, []).append(method)
     settings["data"] = {"source": sources.pop() if len(sources) == 1 else "auto"}
     settings["pathvars"] = {"results": str(given.results), "logs": str(given.logs)}
@@ -181,7 +181,7 @@ def refuse_others(datasets, records, results):
         if path.exists() and read_json(path, PROVENANCE, ELSEWHERE)["sha256"] != data["sha256"]:
             raise ValueError(f"{path} is of other images than the results: {ELSEWHERE}")
     for record in records:
-        path = results / "train" / str(run_of(record)) / "run.json"
+        path = results / "train" / str(run_in(record)) / "run.json"
         if (cut_off := path.with_name("unfinished.safetensors")).exists():
             raise ValueError(f"{cut_off} is of a training that was cut off: {ELSEWHERE}")
         young = {"released": None}  # the record of an earlier version has no such key

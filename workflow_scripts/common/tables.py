@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from report.results import MAY_BE_EMPTY
-from workflow_scripts.common.records import AGAIN, run_of
+from workflow_scripts.common.records import AGAIN, run_in
 
 
 def read(path):
@@ -28,7 +28,7 @@ def benchmarked(logs, records):
 
     Only the runs that have a record count: files of an earlier config may lie beside theirs.
     """
-    runs = {str(run_of(record)) for record in records}
+    runs = {str(run_in(record)) for record in records}
     found = {}
     for path in sorted(Path(logs).rglob("*.tsv")):
         step, *run = path.relative_to(logs).with_suffix("").parts
