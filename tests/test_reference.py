@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
-from benchmarks import matrix
+from benchmarks import foretold, matrix
 from benchmarks.joined import joined
+from benchmarks.shared import markdown
 from report import answer
 from report.results import METHODS, NETWORK
 from tests.workflow import ROOT
@@ -70,6 +71,10 @@ def test_the_docs_tell_the_first_and_last_average_distance_of_the_committed_marg
     row = f"| CIFAR-10, {name}, {METHODS[method]}, {of_epoch.index.max():,} epochs "
     row += f"| {of_epoch.iloc[0]:.3f} | {of_epoch.iloc[-1]:.3f} |"
     assert row in (ROOT / "docs/results.md").read_text()
+
+
+def test_the_docs_show_how_far_off_margins_told_from_few_draws_are():
+    assert markdown(foretold.HEADER, foretold.rows()) in (ROOT / "docs/samples.md").read_text()
 
 
 def test_the_docs_tell_where_gradient_descent_ends():
