@@ -15,6 +15,7 @@ sys.path.insert(0, PROJECT)  # its lib, report and rules come before packages of
 from rules.config_errors import first_mistake
 from rules.given import empty_mapping, normalised
 from rules.places import prepare_scripts, unfit_place
+from rules.reported import other_pages
 from rules.restored import other_settings, other_training
 from rules.unfinished import mark_unfinished
 
@@ -49,7 +50,7 @@ report: "report/captions/workflow.rst"
 
 onstart:
     if workflow.is_main_process:
-        mark_unfinished(workflow, combined())
+        mark_unfinished(workflow, folder_of(config, "results"))
 
 
 pathvars:
@@ -60,6 +61,8 @@ include: "rules/common.smk"
 
 
 if mistake := other_training(config, images):
+    raise WorkflowError(mistake)
+if workflow.is_main_process and (mistake := other_pages(workflow.workdir_init, sys.argv)):
     raise WorkflowError(mistake)
 
 

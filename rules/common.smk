@@ -12,6 +12,7 @@ from rules.given import told
 from rules.images import images_of
 from rules.params import by_name, epochs_in
 from rules.places import without_a_gpu
+from rules.reported import is_report
 from rules.restored import are_elsewhere, folder_of, put_back, training_of
 from rules.shown import FIGURES, STD, file_of, module_of
 from rules.sources import digest, sources_of
@@ -199,15 +200,6 @@ def parts(table, datasets, methods=tuple(METHODS)):
     return (at_checkpoints(of_table) if table == "brackets" else []) + paths_of(f"{folder}.csv", of_table)
 
 
-def combined():
-    """{path: paths of what it is made of} of the tidy tables of all runs."""
-    results = folder_of(config, "results")
-    made_of = {table: parts(table, config["runs"]) for table in TABLES}
-    return {
-        f"{results}/{table}.csv": [path.replace("<results>", results) for path in of] for table, of in made_of.items()
-    }
-
-
 def at_checkpoints(wanted):
     """The tables of margins of some runs: one for each epoch at which they are measured, of linear models one for all."""
     folder = "<results>/margins/{dataset}/{model}/{method}/seed{seed}"
@@ -241,8 +233,7 @@ def whole():
     pages += ["paper_figures/table1.tex", "paper_figures/table1_strong.tex"] if attacked() else []
     pages += ["paper_figures/reproduction.html"]
     absent = [path for path in pages if not os.path.exists(path)]
-    asked = {word.partition("=")[0] for word in sys.argv}
-    if absent and "--report" in asked and "--report-after-run" not in asked:
+    if absent and is_report(sys.argv):
         print(f"Not made yet, so not in the report: {', '.join(absent)}", file=sys.stderr)
         return [path for path in pages if path not in absent]
     return pages + [f"<results>/{table}.csv" for table in TABLES if runs_in_table(table, config["runs"])]

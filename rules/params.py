@@ -1,4 +1,4 @@
-"""Params as Snakemake compares them, and what decides one of them: the epochs that a training kept."""
+"""Params as Snakemake compares them, and what the header of a file of checkpoints says of a training."""
 
 import json
 import re
@@ -15,9 +15,19 @@ def named(name, value):
 
 def epochs_in(path):
     """The epochs whose weights a file of checkpoints holds, by its header; none where there is no such file."""
+    return sorted({int(found[1]) for name in header_of(path) if (found := re.match(r"epoch(\d+)", name))})
+
+
+def is_put_back(path):
+    """Whether a file of checkpoints was put back from reference results, by its header."""
+    return '"released": true' in str(header_of(path).get("__metadata__"))
+
+
+def header_of(path):
+    """Return the header of a safetensors file, {} where there is none."""
     try:
         with open(path, "rb") as file:
-            names = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), 10**8)))
+            found = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), 10**8)))
     except (OSError, ValueError):
-        return []
-    return sorted({int(found[1]) for name in names if (found := re.match(r"epoch(\d+)", name))})
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -13,13 +13,14 @@ from report.results import MODELS, Run
 from report.settings import BY_NETWORK, configured, located, measured_epochs, objective_of, setting, sgd_of
 from rules.given import plain
 from rules.images import content_of
+from rules.params import is_put_back
 from workflow_scripts.common.defaults import completed
 from workflow_scripts.common.records import SECTIONS, SETTINGS, TRAINED, TRAINING, read_json
 
 FREE = ("margins.followed",)  # what is run, not how: as runs, seeds and checkpoints, which are no SECTIONS
 STATED = PAPER | CHOICES
 AGAIN = "put the released results back once more, in another folder"
-TRAIN_AGAIN = "put back what was released in another folder, or delete it and train again"
+TRAIN_AGAIN = "put back what was released in another folder, or delete this one and train again"
 REMEDY = "set it back, or run in another folder (pathvars: {results: ..., logs: ...})"
 
 
@@ -98,6 +99,8 @@ def unlike(run, results, config, images):
     except ValueError as error:
         yield str(error)
         return
+    if not path.exists() and is_put_back(path.with_name("checkpoints.safetensors")):
+        yield f"{path} is gone, which was put back: {AGAIN}."
     if "measured" in record and not (results / "restored.json").exists():
         yield f"{results}/restored.json is gone, which tells how the results there were measured: {AGAIN}."
     if "released" not in record:

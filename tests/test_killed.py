@@ -36,6 +36,7 @@ convergence: {points: 20}
 SETTINGS = ["--configfile", "small.yaml", "--cores", "2"]
 COMMAND = [*SETTINGS, "--", *(f"results/{table}.csv" for table in ("curves", "margins", "attacks"))]
 RUN = "train/mnist/mlp/std/seed0"
+ANOTHER = ("only={mnist: {lr: [std], mlp: [], cnn: []}}",)  # a config without the network of a target
 TIMEOUT = 300  # seconds; an undisturbed call takes a quarter of a minute
 
 
@@ -157,11 +158,15 @@ def test_what_a_failed_training_leaves_is_not_taken_for_its_own(undisturbed, tmp
     assert [planned(plan) for plan in plans] == [{"train": 1, "combine": 1}, {"train": 1, "attack": 1, "combine": 1}]
 
 
-def test_a_table_that_the_call_with_a_failed_attack_did_not_ask_for_is_stale(undisturbed, tmp_path, monkeypatch):
+@pytest.mark.parametrize("options, target", [((), "figS2.pdf"), (ANOTHER, "")], ids=["a figure", "another network"])
+def test_a_table_that_a_call_with_a_failed_attack_did_not_ask_for_is_stale(
+    undisturbed, tmp_path, monkeypatch, options, target
+):
     folder = copytree(undisturbed[0], tmp_path, dirs_exist_ok=True)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     other = [*SETTINGS, "--config", "attack={eps: {mnist: [0.5, 2.0]}, points: 100, iterations: 20, step: 0.02}"]
-    snakemake(folder, *other, "device=cuda", "--", "paper_figures/figS2.pdf", check=False)
+    asked = f"paper_figures/{target}" if target else "results/attack/mnist/mlp/std/seed0.csv"
+    assert "torch finds no GPU" in snakemake(folder, *other, *options, "device=cuda", "--", asked, check=False)
     plan = planned(snakemake(folder, *other, "-n", "--", "results/attacks.csv"))
     assert plan == {"attack": 1, "combine": 1}
     assert not planned(snakemake(folder, *other, "-n", "--", "results/margins.csv"))

@@ -107,3 +107,13 @@ def test_a_report_after_a_partial_run_names_what_it_lacks(project):
     assert "fig4.pdf" in line and "fig3.pdf" not in line and "Missing metadata" not in output
     report = (project / "report.html").read_text()
     assert "Figure 3" in report and "which has not been made yet" in report
+
+
+def test_a_report_of_pages_of_other_settings_is_refused(project):
+    snakemake(project, *TINY, "paper_figures/fig3.pdf")
+    other = (*TINY, "--config", "training={learning_rate: 0.02}")
+    for words in (("--report", "other.html"), ("--report=other.html", "--", "paper_figures/fig3.pdf")):
+        output = snakemake(project, *other, *words, check=False)
+        assert "paper_figures/fig3.pdf and 2 more: not of these settings, code or images" in output
+        assert not (project / "other.html").exists()
+    snakemake(project, *TINY, "--report", "ours.html", "--", "paper_figures/fig3.pdf")

@@ -230,13 +230,17 @@ def test_weights_are_released_once(part, tmp_path):
     assert not are_elsewhere(None)
 
 
-def test_a_table_that_is_gone_is_named(part, tmp_path):
-    results = restore(part, tmp_path)
+RECORD = "train/mnist/mlp/std/seed0/run.json"
+
+
+@pytest.mark.parametrize(
+    "file, options", [("masking/mnist/mlp/std/seed0.csv", []), (RECORD, []), (RECORD, ["--networks"])]
+)
+def test_a_file_that_is_gone_is_named(part, tmp_path, file, options):
+    results = restore(part, tmp_path, *options)
     config = json.loads((results / "settings.json").read_text())
-    (results / "masking/mnist/mlp/std/seed0.csv").unlink()
-    assert "masking/mnist/mlp/std/seed0.csv is gone, which was put back" in other_training(
-        config | {"runs": config["only"]}, mnist
-    )
+    (results / file).unlink()
+    assert f"{file} is gone, which was put back" in other_training(config | {"runs": config["only"]}, mnist)
 
 
 def test_other_weights_in_the_place_of_a_network_are_replaced(part, tmp_path, monkeypatch):

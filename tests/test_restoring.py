@@ -10,6 +10,7 @@ import pytest
 from tests.restored import COMMITTED, change, part_in, restore, sealed
 from workflow_scripts.common import restoring
 from workflow_scripts.common.checkpoints import epochs_kept, load_state, save
+from workflow_scripts.common.combining import combined
 
 STD = "train/mnist/mlp/std/seed0"
 
@@ -258,3 +259,10 @@ def test_a_place_that_snakemake_cannot_name_is_refused(part, tmp_path):
         restore(part, tmp_path / "{x}")
     with pytest.raises(ValueError, match="is the project's own folder: name one below it"):
         restoring.main([str(part), "--results", "", "--logs", str(tmp_path)])
+
+
+def test_fewer_epochs_may_be_wanted_than_distances_were_put_back_of(tmp_path):
+    results, run = restore(COMMITTED / "mnist", tmp_path), "mnist/mlp/std/seed0"
+    parts = [results / f"bracket/{run}.csv", *(results / f"margins/{run}/epoch{epoch}.csv" for epoch in (1, 200))]
+    table = combined(list(map(str, parts)), "brackets")
+    assert table.groupby("epoch").size().to_dict() == {1: 1000, 200: 1000}

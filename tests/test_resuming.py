@@ -120,3 +120,20 @@ def test_a_run_goes_on_with_other_epochs_to_keep_where_it_has_those_that_it_pass
     run(data, tmp_path / "whole", keep=keep)
     expected, found = (load_file(outputs(tmp_path / name)[0]) for name in ("whole", "run"))
     assert set(expected) == set(found) and all(np.array_equal(expected[name], found[name]) for name in expected)
+
+
+def test_changed_code_starts_afresh_and_what_an_earlier_version_began_goes_on(data, tmp_path, monkeypatch, capsys):
+    code = [tmp_path / "training.py"]
+    code[0].write_text("loss\n")
+    for before, now, goes_on in ((code, code, True), (code, "edited", False), ([], code, True)):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            die_after(patch, 2)
+            run(data, tmp_path / "run", code=before)
+        if now == "edited":
+            code[0].write_text("3 * loss\n")
+        capsys.readouterr()
+        run(data, tmp_path / "run", code=code)
+        said = capsys.readouterr()
+        assert ("going on after epoch 2" in said.out) == goes_on
+        assert ("(other settings, data, code or version): training starts afresh" in said.err) != goes_on
+        assert ("was begun by an earlier version: training goes on" in said.err) == (not before)

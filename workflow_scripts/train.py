@@ -23,11 +23,11 @@ LATER = {"layers": "all", "precision": "float32", "gradient": "batch", "dropout"
 SAVE_SECONDS = 20  # between two states to go on from; a killed run loses no more than that
 
 
-def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, dropout, sgd, device):
+def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, dropout, sgd, device, code=()):
     """Train `run` and write its three files: the weights after the epochs in `keep`, a line an epoch, how it was done.
 
     objective: lam, beta, tau, orthogonality, layers and precision of eq. (4); sgd: learning_rate, momentum,
-    batch_size, gradient.
+    batch_size, gradient; code: the files that decide the result: changed, an unfinished training starts afresh.
     """
     device = pick_device(device)
     warn_of_slow_products(objective.get("precision"), device)
@@ -37,7 +37,7 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, drop
     settings = sgd | objective | {"tau": tau, "epochs": epochs}
     unfinished = Path(checkpoints).with_name("unfinished.safetensors")
     identity = partial(identity_of, run, settings | {"dropout": dropout}, digest(*images.values()), device.type)
-    keys = [identity(), identity(keep=keep)]
+    keys = [identity(code=code), identity(), identity(keep=keep)]  # the others are of earlier versions
     kept, records = followed(model, images, run, settings, set(keep), unfinished, keys)
     table = pd.DataFrame(records).drop(columns="seconds")
     for position, (name, value) in enumerate(run._asdict().items()):
@@ -51,13 +51,15 @@ def main(data, checkpoints, curve, record, run, *, objective, epochs, keep, drop
     discard(unfinished)
 
 
-def identity_of(run, settings, data, device, keep=None):
+def identity_of(run, settings, data, device, code=(), keep=None):
     """What tells an unfinished training from others: all that decides its bits.
 
-    keep: the epochs whose weights it keeps, which earlier versions counted in.
+    code: files; earlier versions did not count them in, but `keep`, the epochs whose weights it keeps
     """
     settings = {name: value for name, value in settings.items() if value != LATER.get(name)}
     decisive = {"data": data, "torch": torch.__version__, "device": device}
+    if code:
+        decisive["code"] = [Path(path).read_text(encoding="utf-8") for path in code]
     if keep is not None:
         decisive["keep"] = sorted(keep)
     return resume.fingerprint(**run._asdict(), **settings, **decisive)

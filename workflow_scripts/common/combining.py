@@ -52,13 +52,17 @@ def one_line_an_eps(part, value):
 def bracketed(frames, parts):
     """Put the distance that an attack found beside each estimated margin, both without a sign.
 
-    Epochs without a distance are left out: of restored networks only the last one's weights are left to attack.
+    Epochs without the one or the other are left out: of restored networks only the last one's weights are left to
+    attack, and of their margins fewer epochs may be wanted than have distances.
     """
     margins, distances = (pd.concat([f for f in frames if name in f]) for name in ("margin", "distance"))
     epoch = [*RUN, "epoch"]
     key = [*epoch, "split", "index"]
     margins = margins[[*key, "margin"]].assign(margin=margins["margin"].abs())
-    margins = margins.merge(distances[epoch].drop_duplicates(), on=epoch)
+    margins, distances = (
+        ours.merge(theirs[epoch].drop_duplicates(), on=epoch)
+        for ours, theirs in ((margins, distances), (distances, margins))
+    )
     both = margins.merge(distances[[*key, "distance"]], on=key, how="outer", validate="1:1")
     if both.isna().any(axis=None):
         others = ", ".join(part for part, frame in zip(parts, frames, strict=True) if "distance" in frame)

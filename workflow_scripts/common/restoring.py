@@ -195,7 +195,7 @@ def restore_training(record, kept, folder):
     if kept and path.exists() and all(holds(path, epoch, state) for epoch, state in kept.items()):
         path.touch()  # with those of other epochs, maybe
     elif kept:
-        save(path, kept, {name: record[name] for name in RUN})
+        save(path, kept, {name: record[name] for name in RUN} | {"released": True})
     write_json(record, folder / "run.json")
 
 

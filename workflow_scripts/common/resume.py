@@ -27,7 +27,8 @@ def save(path, state, kept, records, key):
 def load(path, keys):
     """Return (state, kept, records) of an earlier call of the same run, or (None, {}, []) where there is none.
 
-    A file of another run (its key is none of `keys`), of another version or cut short is ignored, and one line says so.
+    A file of another run (its key is none of `keys`), of another version or cut short is ignored, and one line says so,
+    as one does of a file that goes on by another key than the first: one of an earlier version of the code.
     """
     nothing = None, {}, []
     if not path.is_file():
@@ -36,8 +37,10 @@ def load(path, keys):
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
             if about.get("version") != VERSION or about.get("key") not in keys:
-                tell(f"{path} belongs to another run (other settings, data or version): training starts afresh")
+                tell(f"{path} belongs to another run (other settings, data, code or version): training starts afresh")
                 return nothing
+            if about["key"] != keys[0]:
+                tell(f"{path} was begun by an earlier version: training goes on from it; delete it to start afresh")
             state, kept = {}, {}
             for name in file.keys():  # noqa: SIM118
                 kind, _, rest = name.partition("/")
