@@ -75,7 +75,8 @@ def main(argv=None):
     if given.networks:
         print(f"networks put back: {len(records)}; attack or measure them, say: {go_on} mine.yaml")
         return
-    target = "table1.tex" if "attacks" in tables else "fig2.pdf"
+    of_cifar10 = any(record["dataset"] == "cifar10" for record in records)
+    target = "table1.tex" if "attacks" in tables else "fig2.pdf" if of_cifar10 else "fig6.pdf"
     print(f"networks put back: {len(records)}; draw a figure or table, say: {go_on} -- paper_figures/{target}")
     print(f"train or measure more, say: {go_on} mine.yaml")
 
